@@ -1,0 +1,56 @@
+-- One row of settings for the whole engine. The tick locks it (for update skip locked): one tick at a time.
+-- Capture never reads it; dispatch reads it without a lock.
+
+create table crm_sync.settings (
+    only_row                  boolean     primary key default true,
+    is_running                boolean     not null default false,
+    max_requests_in_flight    int         not null default 100,
+    max_posts_per_session     int         not null default 1000,
+    max_envelope_deliveries   int         not null default 100,
+    max_envelope_bytes        int         not null default 60000,
+    max_delivery_bytes        int         not null default 60000,
+    request_timeout           interval    not null default '20 seconds',
+    lease                     interval    not null default '2 minutes',
+    wake_after                interval    not null default '5 seconds',
+    keep_record_delivered     interval    not null default '7 days',
+    keep_record_dead          interval    not null default '90 days',
+    keep_trace                interval    not null default '180 days',
+    constraint there_is_only_one_row check (only_row),
+    constraint limits_are_positive check (
+        max_requests_in_flight > 0
+        and max_envelope_deliveries between 1 and 1000
+        and max_envelope_bytes > 0
+        and max_delivery_bytes >= max_envelope_bytes
+        and max_posts_per_session >= 0
+    ),
+    constraint lease_outlives_the_request check (lease > request_timeout)
+);
+
+insert into crm_sync.settings default values;
+
+alter table crm_sync.settings enable row level security;
+
+comment on table crm_sync.settings is
+    'The engine''s settings, one row. Change a value with a plain update; it holds from the next dispatch on.';
+comment on column crm_sync.settings.is_running is 'Set by start() and stop(). While false, nothing leaves; capture goes on.';
+comment on column crm_sync.settings.max_requests_in_flight is
+    'Our own requests inside pg_net at a time; half of one of its batches (200) by default, so that others who use pg_net are not starved.';
+comment on column crm_sync.settings.max_posts_per_session is
+    'Dispatches at commit by one session. net.wake() registers a commit callback that is never removed: each post makes later commits of that session dearer.';
+comment on column crm_sync.settings.max_envelope_bytes is
+    'Bytes of one request body. pg_net 0.20.4 never finishes a body above 65,536 bytes (mended in 0.20.5): raise this only on a newer pg_net.';
+comment on column crm_sync.settings.max_delivery_bytes is
+    'A delivery larger than this goes dead as too_large; between max_envelope_bytes and this it travels alone.';
+comment on column crm_sync.settings.request_timeout is
+    'pg_net''s timeout. Timeouts nest: call to the receiver 8 s < deadline of the function 15 s < this.';
+comment on column crm_sync.settings.lease is
+    'How long a dispatched request may wait in pg_net''s queue before it is taken back and sent anew.';
+comment on column crm_sync.settings.wake_after is 'Own requests that wait longer in pg_net''s queue make the tick call net.wake().';
+comment on column crm_sync.settings.keep_record_delivered is 'How long the record of a delivered, superseded or cancelled delivery is kept.';
+comment on column crm_sync.settings.keep_record_dead is 'How long the record of a dead delivery is kept.';
+comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
+
+grant select on crm_sync.settings to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_settings on crm_sync.settings
+    for select to crm_sync_reader, crm_sync_operator using (true);

@@ -1,0 +1,60 @@
+-- What capture could not write: the changes of one statement, kept until the tick has captured them.
+-- Called by the exception block of every generated capture function; the application's write goes on.
+
+create table crm_sync.capture_failures (
+    capture_failure_id  bigint       generated always as identity primary key,
+    table_name          text         not null,
+    operation           text         not null,
+    row_ids             text[],
+    old_rows            jsonb        not null,
+    new_rows            jsonb        not null,
+    sql_state           text         not null,
+    detail              text,
+    retry_count         int          not null default 0,
+    next_retry_at       timestamptz  not null default now(),
+    failed_at           timestamptz  not null default clock_timestamp()
+);
+
+create index capture_failures_due_idx on crm_sync.capture_failures (next_retry_at);
+
+alter table crm_sync.capture_failures enable row level security;
+
+create function crm_sync._capture_failed(
+    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_row_ids text[],
+    p_sql_state text, p_message text
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state, detail)
+    values (
+        p_table_name, p_operation, p_row_ids, coalesce(p_old_rows, '[]'), coalesce(p_new_rows, '[]'),
+        p_sql_state, crm_sync._harmless_message(p_sql_state, p_message)
+    );
+exception when others then
+    raise log 'crm-sync: rows of % missed by capture (SQLSTATE %) and not stored (SQLSTATE %)', p_table_name, p_sql_state, sqlstate;
+end;
+$$;
+
+create function crm_sync._pick(p_row jsonb, p_columns text[])
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
+    from jsonb_each(p_row) as fields
+    where fields.key = any (p_columns);
+$$;
+
+comment on table crm_sync.capture_failures is
+    'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
+comment on column crm_sync.capture_failures.new_rows is 'The attached columns of the changed rows, as the statement left them.';
+comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) is
+    'Stores a statement''s changes for the tick; never raises.';
+comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a row that are named in the list and exist.';
+
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text),
+    crm_sync._pick(jsonb, text[]) from public;

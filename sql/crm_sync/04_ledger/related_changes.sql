@@ -1,0 +1,18 @@
+-- A customer was corrected: which requests does that change? Asked after the commit, by the tick, because a transaction
+-- that inserts a request of theirs at the same moment sees neither the correction nor is it seen by it.
+
+create table crm_sync.related_changes (
+    related_change_id  bigint       generated always as identity primary key,
+    table_name         text         not null,
+    row_id             text         not null,
+    changed_at         timestamptz  not null default clock_timestamp(),
+    first_seen_at      timestamptz,
+    horizon            xid8
+);
+
+alter table crm_sync.related_changes enable row level security;
+
+comment on table crm_sync.related_changes is 'Changed rows whose effect on rows of other tables the tick has still to capture.';
+comment on column crm_sync.related_changes.first_seen_at is 'When the affected rows visible then were captured.';
+comment on column crm_sync.related_changes.horizon is
+    'Transactions older than this may have read the row before its change; looked at once more when all have ended.';

@@ -1,0 +1,111 @@
+-- attach(), attach_related(), detach(), reattach(): put capture on a table, take it off, make it anew.
+-- Lock: share row exclusive on the table while its triggers are made or dropped, waited for 3 s at most.
+
+create function crm_sync.attach(
+    p_table        regclass,
+    p_route        text,
+    p_watched      text[],
+    p_ordering_key text,
+    p_condition    text default 'true',
+    p_transition   text default 'true',
+    p_columns      text[] default null,
+    p_joined       text default null
+)
+returns crm_sync.attachments
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_columns    text[] := coalesce(
+        p_columns,
+        (select array_agg(keys.column_name) from crm_sync._primary_key(p_table) as keys
+         where keys.column_name <> all (p_watched)) || p_watched,
+        p_watched);
+    v_attachment crm_sync.attachments;
+begin
+    perform crm_sync._require_attachable(p_table, p_watched || v_columns);
+    if not exists (select from crm_sync.routes where routes.route = p_route) then
+        raise exception 'crm-sync knows no route "%"', p_route
+            using errcode = 'CS002',
+                  hint = format('known routes: %s', (select string_agg(route, ', ' order by position) from crm_sync.routes));
+    end if;
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
+    values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
+    on conflict (table_name, route) do update
+    set watched = excluded.watched, columns = excluded.columns, ordering_key = excluded.ordering_key,
+        condition = excluded.condition, transition = excluded.transition, joined = excluded.joined
+    returning * into v_attachment;
+    perform crm_sync._reattach_table(v_attachment.table_name);
+    return v_attachment;
+end;
+$$;
+
+create function crm_sync.attach_related(
+    p_table regclass, p_route text, p_target regclass, p_watched text[], p_affected text
+)
+returns crm_sync.related_attachments
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_related crm_sync.related_attachments;
+begin
+    perform crm_sync._require_attachable(p_table, p_watched);
+    if not exists (
+        select from crm_sync.attachments
+        where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route
+    ) then
+        raise exception 'route "%" is not attached to %', p_route, p_target
+            using errcode = 'CS003', hint = format('attach(%L, %L, …) first', p_target, p_route);
+    end if;
+    insert into crm_sync.related_attachments (table_name, route, target_table, watched, affected)
+    values (crm_sync._table_name(p_table), p_route, crm_sync._table_name(p_target), p_watched, p_affected)
+    on conflict (table_name, route) do update
+    set target_table = excluded.target_table, watched = excluded.watched, affected = excluded.affected
+    returning * into v_related;
+    perform crm_sync._reattach_table(v_related.table_name);
+    return v_related;
+end;
+$$;
+
+create function crm_sync._require_attachable(p_table regclass, p_columns text[])
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_class   pg_catalog.pg_class;
+    v_unknown text;
+begin
+    select * into v_class from pg_catalog.pg_class where pg_class.oid = p_table;
+    if v_class.oid is null or v_class.relkind not in ('r', 'p') or v_class.relispartition then
+        raise exception '% can not be attached: it is not an ordinary or partitioned table', coalesce(p_table::text, 'null')
+            using errcode = 'CS004', hint = 'Attach the table itself; of a partitioned table, its root.';
+    end if;
+    if not exists (select from crm_sync._primary_key(p_table)) then
+        raise exception '% can not be attached: it has no primary key', p_table
+            using errcode = 'CS004', hint = 'alter table … add primary key (…): deliveries name their row by it.';
+    end if;
+    select string_agg(quote_ident(columns.name), ', ') into v_unknown
+    from unnest(p_columns) as columns (name)
+    where not exists (
+        select from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table and attributes.attname = columns.name
+          and attributes.attnum > 0 and not attributes.attisdropped
+    );
+    if v_unknown is not null or cardinality(p_columns) = 0 then
+        raise exception '% has no column %', p_table, coalesce(v_unknown, 'to watch')
+            using errcode = 'CS004', hint = 'Name columns of the table itself.';
+    end if;
+end;
+$$;
+
+comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
+    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 table locked for 3 s. Role: owner of the table.';
+comment on function crm_sync.attach_related(regclass, text, regclass, text[], text) is
+    'A change of these columns counts as a change of the rows of another table that the query (over new) names, as a customer''s of their requests. Safe to repeat. Errors: CS003 route not attached to the target, CS004. Role: owner of the table.';
+comment on function crm_sync._require_attachable(regclass, text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
+
+revoke all on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text),
+    crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[]) from public;

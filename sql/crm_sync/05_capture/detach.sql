@@ -1,0 +1,60 @@
+-- The exact inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay.
+
+create function crm_sync.detach(p_table regclass, p_route text default null)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = '' set lock_timeout = '3s'
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_detached   crm_sync.attachments[];
+    v_function   regprocedure;
+begin
+    with detached as (
+        delete from crm_sync.attachments
+        where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
+        returning attachments.*
+    )
+    select array_agg(detached::crm_sync.attachments) into v_detached from detached;
+    delete from crm_sync.related_attachments as related
+    where related.table_name = v_table_name and related.route = coalesce(p_route, related.route);
+
+    if exists (select from crm_sync.attachments where attachments.table_name = v_table_name)
+        or exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
+        perform crm_sync._reattach_table(v_table_name);
+    else
+        execute format('drop trigger if exists crm_sync_capture_insert on %s', v_table_name);
+        execute format('drop trigger if exists crm_sync_capture_update on %s', v_table_name);
+        for v_function in select crm_sync._generated_functions(v_table_name) loop
+            execute format('drop function %s', v_function);
+        end loop;
+    end if;
+    return query select * from unnest(v_detached);
+end;
+$$;
+
+create function crm_sync._generated_functions(p_table_name text)
+returns setof regprocedure
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    -- A route's record function stays as long as deliveries of it may wait for their first claim.
+    return query
+    select procedures.oid::regprocedure
+    from pg_catalog.pg_proc as procedures
+    where procedures.pronamespace = 'crm_sync'::regnamespace
+      and procedures.proname in (
+          crm_sync._generated_name('_capture_', p_table_name),
+          crm_sync._generated_name('_recapture_', p_table_name),
+          crm_sync._generated_name('_related_', p_table_name)
+      );
+end;
+$$;
+
+comment on function crm_sync.detach(regclass, text) is
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 table locked for 3 s.';
+comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
+
+revoke all on function crm_sync.detach(regclass, text), crm_sync._generated_functions(text) from public;

@@ -1,0 +1,131 @@
+-- Turns attachments into static functions, so that no SQL is planned anew per row: one capture function a table, one
+-- that captures changes handed to it as JSON (repair, backfill), and one a route that builds records.
+-- Called by attach() and reattach(). Every generated function is owned and executable by the installer alone.
+
+create function crm_sync._generated_name(p_prefix text, p_table_name text, p_suffix text default '')
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case
+        when plain.name ~ '^(_{1,2}[a-z0-9]+)+$' and length(plain.name) <= 63 then plain.name
+        else left(regexp_replace(lower(plain.name), '[^a-z0-9]+', '_', 'g'), 50) || '_' || left(md5(plain.name), 8)
+    end
+    from (
+        select p_prefix || regexp_replace(replace(p_table_name, '.', '__'), '^public__', '') || p_suffix as name
+    ) as plain;
+$$;
+
+create function crm_sync._columns_sql(p_columns text[], p_alias text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select string_agg(format('%s.%I', p_alias, columns.name), ', ' order by columns.position)
+    from unnest(p_columns) with ordinality as columns (name, position);
+$$;
+
+create function crm_sync._fired_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_table      regclass := p_attachment.table_name::regclass;
+    v_route      crm_sync.routes;
+    v_record     text := 'null::jsonb';
+    v_transition text := '';
+begin
+    select * into strict v_route from crm_sync.routes where routes.route = p_attachment.route;
+    if v_route.kind = 'event' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'new'));
+    end if;
+    if p_attachment.transition <> 'true' then
+        -- A row whose last delivery is dead is mended by mending the row: then the condition alone decides.
+        v_transition := format(e'\n      and ((%s) is true or crm_sync._last_is_dead(%L, %s, %L))',
+                               p_attachment.transition, p_attachment.table_name,
+                               crm_sync._row_id_sql(v_table, 'new'), p_attachment.route);
+    end if;
+    return format(
+        $sql$    select %s as position, %L as route, %L as destination, %s as row_id, (%s)::text as ordering_key, %s as record
+    from new_rows as new
+    left join old_rows as old on %s
+    where (old.%I is null or %s)
+      and (%s) is true%s
+$sql$,
+        v_route.position, p_attachment.route, v_route.destination, crm_sync._row_id_sql(v_table, 'new'),
+        p_attachment.ordering_key, v_record, crm_sync._same_row_sql(v_table),
+        (select keys.column_name from crm_sync._primary_key(v_table) as keys limit 1),
+        crm_sync._changed_sql(v_table, p_attachment.watched), p_attachment.condition, v_transition
+    );
+end;
+$$;
+
+create function crm_sync._last_is_dead(p_table_name text, p_row_id text, p_route text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return coalesce((
+        select deliveries.status = 'dead'
+        from crm_sync.deliveries
+        where deliveries.row_id = p_row_id
+          and deliveries.table_name = p_table_name
+          and deliveries.route = p_route
+        order by deliveries.delivery_id desc
+        limit 1
+    ), false);
+end;
+$$;
+
+create function crm_sync._all_fired_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select string_agg(crm_sync._fired_sql(attachments), e'    union all\n' order by routes.position)
+    from crm_sync.attachments
+    join crm_sync.routes on routes.route = attachments.route
+    where attachments.table_name = p_table_name;
+$$;
+
+create function crm_sync._related_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select format(
+        $sql$
+
+        insert into crm_sync.related_changes (table_name, row_id)
+        select %L, %s
+        from new_rows as new
+        join old_rows as old on %s
+        where %s;$sql$,
+        p_table_name, crm_sync._row_id_sql(p_table_name::regclass, 'new'),
+        crm_sync._same_row_sql(p_table_name::regclass),
+        string_agg(crm_sync._changed_sql(p_table_name::regclass, related.watched), ' or ')
+    )
+    from crm_sync.related_attachments as related
+    where related.table_name = p_table_name
+    having count(*) > 0;
+$$;
+
+comment on function crm_sync._generated_name(text, text, text) is 'Name of a generated function: readable, at most 63 bytes, different for different tables.';
+comment on function crm_sync._columns_sql(text[], text) is 'SQL text: a list of aliased columns.';
+comment on function crm_sync._fired_sql(crm_sync.attachments) is 'SQL query over new_rows and old_rows: the deliveries that one route fires.';
+comment on function crm_sync._last_is_dead(text, text, text) is 'Whether the newest delivery of this row and route is dead: then mending the row fires the route again.';
+comment on function crm_sync._all_fired_sql(text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';
+comment on function crm_sync._related_sql(text) is 'SQL statement: note the changed rows on which rows of other tables depend; null where there are none.';
+
+revoke all on function crm_sync._generated_name(text, text, text), crm_sync._columns_sql(text[], text),
+    crm_sync._fired_sql(crm_sync.attachments), crm_sync._last_is_dead(text, text, text),
+    crm_sync._all_fired_sql(text), crm_sync._related_sql(text) from public;

@@ -1,0 +1,137 @@
+-- The text of a table's capture function. It runs inside the application's statement: one exception block around
+-- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most, inserts only.
+-- Definer, because the application's roles have no rights in crm_sync.
+
+create function crm_sync._capture_function_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_fired   text := crm_sync._all_fired_sql(p_table_name);
+    v_related text := coalesce(crm_sync._related_sql(p_table_name), '');
+    v_insert  text;
+    v_update  text;
+begin
+    if v_fired is not null then
+        v_insert := crm_sync._insert_deliveries_sql(
+            p_table_name, e'\n        with old_rows as (select * from new_rows where false)', v_fired);
+        v_update := crm_sync._insert_deliveries_sql(p_table_name, '', v_fired);
+    end if;
+    return format(
+        $sql$
+create or replace function crm_sync.%1$I()
+returns trigger
+language plpgsql
+security definer
+set search_path = '' set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $capture$
+#variable_conflict use_column
+declare
+    v_may_dispatch boolean;
+    v_count        int;
+begin
+    v_may_dispatch := current_setting('crm_sync.dispatch_queued', true) is distinct from pg_current_xact_id()::text;
+    if tg_op = 'INSERT' then%2$s
+    else%3$s%4$s
+    end if;
+    if v_may_dispatch and v_count between 1 and 20 then
+        perform set_config('crm_sync.dispatch_queued', pg_current_xact_id()::text, true);
+    end if;
+    return null;
+exception when others then
+%5$s    return null;
+end;
+$capture$;
+$sql$,
+        crm_sync._generated_name('_capture_', p_table_name),
+        coalesce(v_insert, e'\n        null;'), coalesce(v_update, e'\n        null;'), v_related, crm_sync._capture_handler_sql(p_table_name)
+    );
+end;
+$$;
+
+create function crm_sync._insert_deliveries_sql(p_table_name text, p_with text, p_fired text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select format(
+        $sql$%2$s
+        insert into crm_sync.deliveries (
+            route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
+        )
+        select fired.route, fired.destination, %1$L, fired.row_id, tg_op, fired.ordering_key, fired.record,
+               v_may_dispatch and row_number() over () = 1 and count(*) over () <= 20
+        from (
+%3$s        ) as fired
+        order by fired.position;
+        get diagnostics v_count = row_count;$sql$,
+        p_table_name, p_with, p_fired);
+$$;
+
+create function crm_sync._capture_handler_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    -- to_jsonb of the whole row works whatever has happened to its columns; only attached ones are kept.
+    v_picked  text := format('crm_sync._pick(to_jsonb(%%1$s), %L)', crm_sync._attached_columns(p_table_name));
+    v_row_ids text := crm_sync._row_id_sql(p_table_name::regclass, 'new');
+begin
+    return format(
+        $sql$    begin
+        if tg_op = 'INSERT' then
+            perform crm_sync._capture_failed(
+                %1$L, tg_op,
+                null,
+                (select jsonb_agg(%3$s) from new_rows as new),
+                (select array_agg(%4$s) from new_rows as new),
+                sqlstate, sqlerrm);
+        else
+            perform crm_sync._capture_failed(
+                %1$L, tg_op,
+                (select jsonb_agg(%2$s) from old_rows as old),
+                (select jsonb_agg(%3$s) from new_rows as new),
+                (select array_agg(%4$s) from new_rows as new),
+                sqlstate, sqlerrm);
+        end if;
+    exception when others then
+        raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
+    end;
+$sql$,
+        p_table_name, format(v_picked, 'old'), format(v_picked, 'new'), v_row_ids);
+end;
+$$;
+
+create function crm_sync._attached_columns(p_table_name text)
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array_agg(distinct used.column_name)
+    from (
+        select unnest(attachments.watched || attachments.columns) as column_name
+        from crm_sync.attachments
+        where attachments.table_name = p_table_name
+        union all
+        select unnest(related.watched)
+        from crm_sync.related_attachments as related
+        where related.table_name = p_table_name
+        union all
+        select keys.column_name
+        from crm_sync._primary_key(p_table_name::regclass) as keys
+    ) as used;
+$$;
+
+comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
+comment on function crm_sync._insert_deliveries_sql(text, text, text) is 'The insert of a capture function, for insert or update.';
+comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
+comment on function crm_sync._attached_columns(text) is 'Every column of a table that some attachment names, and its primary key.';
+
+revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text, text),
+    crm_sync._capture_handler_sql(text), crm_sync._attached_columns(text) from public;

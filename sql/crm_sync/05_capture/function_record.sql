@@ -1,0 +1,47 @@
+-- The text of the function that builds a route's records, called at the first claim.
+-- State route: from the row as it now is; no row, no record. Event route: from the row as captured.
+
+create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_table  regclass := p_attachment.table_name::regclass;
+    v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
+    v_record text := 'deliveries.record';
+    v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
+begin
+    if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'this'));
+        v_source := format('join %s as this on %s', p_attachment.table_name,
+                           crm_sync._row_matches_sql(v_table, 'this', 'deliveries.row_id'));
+    end if;
+    return format(
+        $sql$
+create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb)
+language plpgsql
+set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $record$
+#variable_conflict use_column
+begin
+    return query
+    select deliveries.delivery_id,
+           %2$s%3$s
+    from crm_sync.deliveries
+    %4$s
+    where deliveries.delivery_id = any (p_delivery_ids);
+end;
+$record$;
+$sql$,
+        crm_sync._generated_name('_record_', p_attachment.table_name, '__' || p_attachment.route),
+        v_record, v_joined, v_source);
+end;
+$$;
+
+comment on function crm_sync._record_function_sql(crm_sync.attachments) is 'SQL text of the function that builds the records of one table and route.';
+
+revoke all on function crm_sync._record_function_sql(crm_sync.attachments) from public;

@@ -1,0 +1,94 @@
+-- Dispatch at commit: one deferred trigger a transaction, on the row that capture flagged. It finds the transaction's
+-- deliveries by their next_attempt_at, the start of the transaction, and posts one envelope a destination.
+-- Whatever stands in the way leaves them to the tick. It runs inside the application's commit: it must not fail it.
+
+create function crm_sync._dispatch_at_commit()
+returns trigger
+language plpgsql
+security definer
+set search_path = '' set lock_timeout = '200ms'
+as $$
+declare
+    v_destination text;
+begin
+    -- A later statement of this transaction may queue another dispatch (set constraints … immediate).
+    perform set_config('crm_sync.dispatch_queued', '', true);
+    -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        return null;
+    end if;
+    for v_destination in
+        select distinct deliveries.destination
+        from crm_sync.destinations
+        join crm_sync.deliveries on deliveries.destination = destinations.destination
+        where deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
+          and deliveries.next_attempt_at = new.next_attempt_at
+    loop
+        exit when crm_sync._session_posts() >= (select settings.max_posts_per_session from crm_sync.settings);
+        if crm_sync._may_dispatch(v_destination) and crm_sync._has_no_rate(v_destination)
+            and crm_sync._free_requests(v_destination) > 0 then
+            perform set_config('crm_sync.session_posts', (
+                crm_sync._session_posts()
+                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), 1)
+            )::text, false);
+        end if;
+    end loop;
+    return null;
+exception when others then
+    perform crm_sync._note_fault('dispatch at commit', sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
+create constraint trigger dispatch_at_commit
+after insert on crm_sync.deliveries
+deferrable initially deferred
+for each row
+when (new.dispatch_at_commit)
+execute function crm_sync._dispatch_at_commit();
+
+create function crm_sync._keys_due_at(p_destination text, p_next_attempt_at timestamptz)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select array_agg(keys.ordering_key order by keys.first_id)
+        from (
+            select due.ordering_key, min(due.delivery_id) as first_id
+            from (
+                select deliveries.ordering_key, deliveries.delivery_id
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination
+                  and deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
+                  and deliveries.next_attempt_at = p_next_attempt_at
+                order by deliveries.delivery_id
+                limit 100
+            ) as due
+            group by due.ordering_key
+        ) as keys
+    );
+end;
+$$;
+
+create function crm_sync._session_posts()
+returns int
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(nullif(current_setting('crm_sync.session_posts', true), '')::int, 0)
+    );
+end;
+$$;
+
+comment on function crm_sync._dispatch_at_commit() is
+    'Posts the transaction''s own deliveries at its commit, if the way is free. Definer: the application''s roles have no rights in crm_sync, vault or net.';
+comment on function crm_sync._keys_due_at(text, timestamptz) is 'Keys of the deliveries captured by the transaction that started then, in order of capture, 100 deliveries at most.';
+comment on function crm_sync._session_posts() is
+    'Requests that this session has posted at commit. Pooled sessions live long and net.wake() leaves a callback behind each time.';
+
+revoke all on function crm_sync._dispatch_at_commit(), crm_sync._keys_due_at(text, timestamptz), crm_sync._session_posts() from public;

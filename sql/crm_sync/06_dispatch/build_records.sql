@@ -1,0 +1,40 @@
+-- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own:
+-- a table that was changed under us holds up its own deliveries and no others.
+
+create function crm_sync._build_records(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, is_gone boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_group record;
+begin
+    return query
+        select deliveries.delivery_id, deliveries.record, false
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
+
+    for v_group in
+        select deliveries.route, deliveries.table_name, array_agg(deliveries.delivery_id) as delivery_ids
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is null
+        group by deliveries.route, deliveries.table_name
+    loop
+        begin
+            return query execute format(
+                'select ids.delivery_id, built.record, built.delivery_id is null
+                 from unnest($1) as ids (delivery_id)
+                 left join crm_sync.%I($1) as built on built.delivery_id = ids.delivery_id',
+                crm_sync._generated_name('_record_', v_group.table_name, '__' || v_group.route)
+            ) using v_group.delivery_ids;
+        exception when others then
+            perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
+end;
+$$;
+
+comment on function crm_sync._build_records(bigint[]) is
+    'The record of each delivery: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
+
+revoke all on function crm_sync._build_records(bigint[]) from public;

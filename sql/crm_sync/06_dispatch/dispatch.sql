@@ -1,0 +1,72 @@
+-- Claim → record → sign → post, for given keys of one destination. Called at commit and by the tick.
+-- Lock order: keys (advisory, never waited for), then rows of deliveries (skip locked).
+
+create function crm_sync._dispatch_keys(
+    p_destination text, p_keys text[], p_max_envelopes int, p_now timestamptz default clock_timestamp()
+)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_url          text := crm_sync._function_url();
+    v_secrets      text[] := crm_sync._signing_secrets();
+    v_keys         text[];
+    v_claimed_at   timestamptz;
+    v_delivery_ids bigint[];
+    v_covers       jsonb;
+    v_envelope     record;
+    v_count        int := 0;
+begin
+    if v_url is null or v_secrets is null then
+        raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
+            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
+    end if;
+    v_keys := crm_sync._lock_keys(p_destination, p_keys);
+    -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
+    select array_agg(claimable.delivery_id order by claimable.position),
+           jsonb_object_agg(claimable.delivery_id, claimable.covers) filter (where claimable.covers is not null)
+    into v_delivery_ids, v_covers
+    from crm_sync._claimable(p_destination, v_keys, p_now) as claimable;
+    if v_delivery_ids is null then
+        return 0;
+    end if;
+    -- Taken before the records are read: claimed_at is never later than the snapshot behind a record.
+    v_claimed_at := clock_timestamp();
+    for v_envelope in
+        select claimed.envelope_id, array_agg(claimed.delivery_id order by claimed.position) as delivery_ids
+        from crm_sync._claim(v_delivery_ids, p_max_envelopes, v_claimed_at, p_now) as claimed
+        group by claimed.envelope_id
+        order by min(claimed.position)
+    loop
+        perform crm_sync._post_envelope(v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, v_url, v_secrets, p_now);
+        v_count := v_count + 1;
+    end loop;
+    if v_covers is not null then
+        perform crm_sync._cover(v_covers);
+    end if;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._cover(p_covers jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.deliveries
+    set covered_by = leaders.delivery_id
+    from jsonb_each(p_covers) as covers (leader, ids)
+    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
+    cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
+    where deliveries.delivery_id = covered.delivery_id::bigint;
+end;
+$$;
+
+comment on function crm_sync._dispatch_keys(text, text[], int, timestamptz) is
+    'Claims what may leave on these keys and posts it in at most so many envelopes; returns how many. CS010: Vault is not set up; everything waits.';
+
+comment on function crm_sync._cover(jsonb) is 'Notes on older states of a run by which newer one, now in flight, they will be superseded.';
+
+revoke all on function crm_sync._dispatch_keys(text, text[], int, timestamptz), crm_sync._cover(jsonb) from public;

@@ -1,0 +1,69 @@
+-- The tick's dispatch: what is due, live deliveries before backfill, oldest first.
+
+create function crm_sync._dispatch_due(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_destination text;
+    v_keys        text[];
+    v_free        int;
+    v_count       int := 0;
+begin
+    for v_destination in select destinations.destination from crm_sync.destinations order by last_delivered_at nulls first loop
+        continue when not crm_sync._may_dispatch(v_destination);
+        v_free := crm_sync._free_requests(v_destination);
+        continue when v_free = 0;
+        v_keys := crm_sync._due_keys(v_destination, v_free, p_now);
+        continue when v_keys is null;
+        v_count := v_count + crm_sync._dispatch_keys(v_destination, v_keys, v_free, p_now);
+        perform crm_sync._park_followers(v_destination, crm_sync._lock_keys(v_destination, v_keys));
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._due_keys(p_destination text, p_max_envelopes int, p_now timestamptz)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        with capacity as (
+            select p_max_envelopes * settings.max_envelope_deliveries as deliveries from crm_sync.settings
+        ),
+        due as (
+            (
+                select deliveries.ordering_key, deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination and deliveries.status = 'pending'
+                  and not deliveries.is_parked and not deliveries.is_backfill and deliveries.next_attempt_at <= p_now
+                order by deliveries.next_attempt_at, deliveries.delivery_id
+                limit (select capacity.deliveries from capacity)
+            )
+            union all
+            (
+                select deliveries.ordering_key, deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination and deliveries.status = 'pending'
+                  and not deliveries.is_parked and deliveries.is_backfill and deliveries.next_attempt_at <= p_now
+                order by deliveries.next_attempt_at, deliveries.delivery_id
+                limit (select capacity.deliveries from capacity)
+            )
+        )
+        select array_agg(keys.ordering_key order by keys.is_backfill, keys.next_attempt_at, keys.delivery_id)
+        from (
+            select distinct on (due.ordering_key) due.*
+            from due
+            order by due.ordering_key, due.is_backfill, due.next_attempt_at, due.delivery_id
+        ) as keys
+    );
+end;
+$$;
+
+comment on function crm_sync._dispatch_due(timestamptz) is 'Dispatches what is due, destination by destination; returns the number of requests. Part of the tick.';
+comment on function crm_sync._due_keys(text, int, timestamptz) is 'Keys with something due, the longest waiting first, no more than fit in so many envelopes.';
+
+revoke all on function crm_sync._dispatch_due(timestamptz), crm_sync._due_keys(text, int, timestamptz) from public;

@@ -1,0 +1,140 @@
+-- The order within one key. Whoever claims, commit or tick, first takes the key's lock, never waiting; then, in a new
+-- statement, looks at what is unfinished on it. 1,024 locks serve all keys: one a key would exhaust the lock table.
+
+create function crm_sync._lock_keys(p_destination text, p_keys text[])
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(array_agg(keys.key order by keys.position), '{}')
+        from unnest(p_keys) with ordinality as keys (key, position)
+        where pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || keys.key) & 1023)
+    );
+end;
+$$;
+
+create function crm_sync._queue_of_keys(p_destination text, p_keys text[])
+returns table (delivery_id bigint, ordering_key text, step int, next_attempt_at timestamptz, covers bigint[])
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest: the older
+    -- ones are superseded when it is delivered, and tried in turn if it goes dead.
+    return query
+    with unfinished as (
+        select deliveries.delivery_id, deliveries.ordering_key, deliveries.next_attempt_at,
+               row_number() over key_order as position,
+               routes.kind = 'state'
+                   and lead(deliveries.route) over key_order = deliveries.route
+                   and lead(deliveries.row_id) over key_order = deliveries.row_id
+                   and lead(deliveries.table_name) over key_order = deliveries.table_name as has_newer_state,
+               bool_or(deliveries.status = 'in_flight') over (partition by deliveries.ordering_key) as is_under_way
+        from crm_sync.deliveries
+        join crm_sync.routes on routes.route = deliveries.route
+        where deliveries.ordering_key = any (p_keys)
+          and deliveries.destination = p_destination
+          and deliveries.status in ('pending', 'in_flight')
+        window key_order as (
+            partition by deliveries.ordering_key
+            order by deliveries.claimed_at nulls last, deliveries.delivery_id
+        )
+    ),
+    stepped as (
+        select unfinished.*,
+               1 + count(*) filter (where unfinished.has_newer_state is not true) over (
+                   partition by unfinished.ordering_key order by unfinished.position
+                   rows between unbounded preceding and 1 preceding) as step
+        from unfinished
+        where not unfinished.is_under_way
+    )
+    select max(stepped.delivery_id) filter (where stepped.has_newer_state is not true),
+           stepped.ordering_key,
+           stepped.step::int,
+           max(stepped.next_attempt_at) filter (where stepped.has_newer_state is not true),
+           array_agg(stepped.delivery_id) filter (where stepped.has_newer_state)
+    from stepped
+    group by stepped.ordering_key, stepped.step;
+end;
+$$;
+
+create function crm_sync._claimable(p_destination text, p_keys text[], p_now timestamptz)
+returns table (delivery_id bigint, "position" bigint, covers bigint[])
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- Rows that another session holds locked end their key's turn: what follows must not overtake them.
+    return query
+    with queue as materialized (
+        select * from crm_sync._queue_of_keys(p_destination, p_keys)
+    ),
+    locked as materialized (
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.delivery_id in (select queue.delivery_id from queue where queue.next_attempt_at <= p_now)
+        for no key update skip locked
+    ),
+    reachable as (
+        select queue.*,
+               bool_and(locked.delivery_id is not null) over (partition by queue.ordering_key order by queue.step) as is_free
+        from queue
+        left join locked on locked.delivery_id = queue.delivery_id
+    )
+    select reachable.delivery_id,
+           row_number() over (order by keys.position, reachable.step),
+           reachable.covers
+    from reachable
+    join unnest(p_keys) with ordinality as keys (key, position) on keys.key = reachable.ordering_key
+    where reachable.is_free;
+end;
+$$;
+
+create function crm_sync._wake_keys(p_destination text, p_keys text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.deliveries
+    set is_parked = false
+    where deliveries.is_parked
+      and deliveries.delivery_id in (
+          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+      );
+end;
+$$;
+
+create function crm_sync._park_followers(p_destination text, p_keys text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- Only under the key's lock, and after the claim: whoever settles or cancels the one in front takes it, too.
+    update crm_sync.deliveries
+    set is_parked = true
+    where deliveries.ordering_key = any (p_keys)
+      and deliveries.destination = p_destination
+      and deliveries.status = 'pending'
+      and not deliveries.is_parked
+      and deliveries.delivery_id not in (
+          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+      );
+end;
+$$;
+
+comment on function crm_sync._lock_keys(text, text[]) is
+    'Takes the locks of these keys until the end of the transaction, without waiting; returns the keys that it got.';
+comment on function crm_sync._queue_of_keys(text, text[]) is
+    'The deliveries of each key in the order in which they may leave; nothing for a key with one under way.';
+comment on function crm_sync._claimable(text, text[], timestamptz) is
+    'Deliveries that may leave now, key by key, their rows locked; with the older states that each one covers. The caller holds the keys'' locks.';
+comment on function crm_sync._wake_keys(text, text[]) is 'Makes the one in front of each key visible to the tick again.';
+comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key.';
+
+revoke all on function crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
+    crm_sync._claimable(text, text[], timestamptz), crm_sync._wake_keys(text, text[]),
+    crm_sync._park_followers(text, text[]) from public;

@@ -1,0 +1,78 @@
+-- Hands one envelope to pg_net, which sends it after the commit; a rollback takes it back.
+
+create function crm_sync._post_envelope(
+    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_url text, p_secrets text[], p_now timestamptz
+)
+returns void
+language plpgsql
+set search_path = '' set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_settings  crm_sync.settings;
+    v_body      jsonb;
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+    v_headers   jsonb;
+begin
+    select * into strict v_settings from crm_sync.settings;
+    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, clock_timestamp() + v_settings.lease);
+    v_headers := jsonb_build_object(
+        'Content-Type', 'application/json',
+        'webhook-id', p_envelope_id,
+        'webhook-timestamp', v_timestamp,
+        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_secrets)
+    );
+    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until)
+    values (
+        p_envelope_id,
+        p_destination,
+        net.http_post(
+            url := p_url,
+            body := v_body,
+            headers := v_headers,
+            timeout_milliseconds := (extract(epoch from v_settings.request_timeout) * 1000)::int
+        ),
+        cardinality(p_delivery_ids),
+        p_now,
+        p_now + v_settings.lease
+    );
+end;
+$$;
+
+create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_expires_at timestamptz)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'version', 1,
+            'expires_at', p_expires_at,
+            'destination', p_destination,
+            'deliveries', jsonb_agg(jsonb_build_object(
+                'id', deliveries.delivery_id,
+                'route', deliveries.route,
+                'attempt', deliveries.attempt_count + 1,
+                'idempotency_key', deliveries.idempotency_key,
+                'ordering_key', deliveries.ordering_key,
+                'captured_at', deliveries.captured_at,
+                'timeout_ms', case when deliveries.last_error_code = 'receiver_timeout' then 2000 else 8000 end,
+                'type', deliveries.operation,
+                'schema', (parse_ident(deliveries.table_name))[1],
+                'table', (parse_ident(deliveries.table_name))[2],
+                'record', deliveries.record
+            ) order by ids.position)
+        )
+        from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
+        join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    );
+end;
+$$;
+
+comment on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz) is
+    'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
+comment on function crm_sync._envelope_body(text, bigint[], timestamptz) is
+    'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
+
+revoke all on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz),
+    crm_sync._envelope_body(text, bigint[], timestamptz) from public;

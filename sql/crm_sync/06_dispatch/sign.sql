@@ -1,0 +1,34 @@
+-- Standard Webhooks signatures (standardwebhooks.com, "Signature scheme"): HMAC-SHA256 over id.timestamp.body, base64.
+-- pg_net sends exactly body::text, so that is what is signed; answers of the function are signed the same way.
+
+create function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p_secrets text[])
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    -- One for each secret: during a rotation either side may know only the old or only the new one.
+    select string_agg('v1,' || encode(extensions.hmac(
+        convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
+        decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
+        'sha256'), 'base64'), ' ')
+    from unnest(p_secrets) as secrets (secret);
+$$;
+
+create function crm_sync._is_signed_by_us(p_id text, p_timestamp text, p_signatures text, p_body text, p_secrets text[])
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select coalesce(
+        regexp_split_to_array(btrim(p_signatures), ' +')
+        && regexp_split_to_array(crm_sync._signatures(p_id, p_timestamp, p_body, p_secrets), ' '),
+        false);
+$$;
+
+comment on function crm_sync._signatures(text, text, text, text[]) is 'The webhook-signature header: one v1 signature for each secret, separated by spaces.';
+comment on function crm_sync._is_signed_by_us(text, text, text, text, text[]) is 'Whether one of the signatures was made with one of the secrets.';
+
+revoke all on function crm_sync._signatures(text, text, text, text[]),
+    crm_sync._is_signed_by_us(text, text, text, text, text[]) from public;

@@ -1,0 +1,43 @@
+-- When the next attempt is made. Evidence before exhaustion: with its attempts used up a delivery goes dead only if the
+-- destination took another one since this one's first attempt; else it waits on at the longest interval.
+
+create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outcome text, p_retry_after int, p_max_retry_after interval)
+returns interval
+language sql
+volatile
+set search_path = ''
+as $$
+    select greatest(
+        p_delays[least(p_attempt_count, cardinality(p_delays))] * (0.8 + 0.4 * random()),
+        least(make_interval(secs => coalesce(p_retry_after, 0)), p_max_retry_after),
+        case when p_outcome = 'unknown' then interval '20 seconds' end
+    );
+$$;
+
+create function crm_sync._is_exhausted(p_delays interval[], p_attempt_count int, p_claimed_at timestamptz, p_last_delivered_at timestamptz)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
+$$;
+
+create function crm_sync._envelope_delay(p_failure_count int)
+returns interval
+language sql
+volatile
+set search_path = ''
+as $$
+    select least(interval '10 seconds' * power(2, least(p_failure_count - 1, 10)), interval '15 minutes')
+           * (0.8 + 0.4 * random());
+$$;
+
+comment on function crm_sync._delay(interval[], int, text, int, interval) is
+    'Wait after so many counted attempts, ±20 % jitter; Retry-After (seconds) raises it within a cap; at least 20 s where the receiver may have the call.';
+comment on function crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz) is
+    'Whether attempts are used up and the destination has taken something else meanwhile.';
+comment on function crm_sync._envelope_delay(int) is 'Wait after so many envelopes in a row without a usable answer: 10 s, doubling to 15 min, ±20 % jitter.';
+
+revoke all on function crm_sync._delay(interval[], int, text, int, interval),
+    crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz), crm_sync._envelope_delay(int) from public;

@@ -1,0 +1,155 @@
+-- The one transition out of in_flight. Fence: only what is still in flight in the very envelope that the outcome is of;
+-- late, foreign and forged answers settle nothing. Called by reconcile, under the tick's lock.
+
+create type crm_sync.settlement as (
+    delivery_id      bigint,
+    envelope_id      uuid,
+    outcome          text,
+    is_counted       boolean,
+    envelope_failed  boolean,
+    status           int,
+    retry_after      int,
+    error_code       text,
+    error            text
+);
+
+comment on type crm_sync.settlement is 'The outcome of one delivery in one envelope. retry_after in seconds.';
+
+create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settled bigint[];
+begin
+    with judged as (
+        select crm_sync._judge(deliveries, destinations, settlements, p_now) as verdict, settlements.*
+        from unnest(p_settlements) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+         and deliveries.envelope_id = settlements.envelope_id
+         and deliveries.status = 'in_flight'
+        join crm_sync.destinations on destinations.destination = deliveries.destination
+    ),
+    attempted as (
+        insert into crm_sync.delivery_attempts (
+            delivery_id, envelope_id, attempt, is_counted, outcome, status, error_code, error, dispatched_at, settled_at
+        )
+        select judged.delivery_id, judged.envelope_id,
+               (judged.verdict).attempt_count + case when judged.is_counted then 0 else 1 end,
+               judged.is_counted, (judged.verdict).last_outcome, judged.status, judged.error_code, judged.error,
+               envelopes.dispatched_at, p_now
+        from judged
+        join crm_sync.envelopes on envelopes.envelope_id = judged.envelope_id
+        on conflict do nothing
+    ),
+    settled as (
+        update crm_sync.deliveries
+        set status = (judged.verdict).status,
+            envelope_id = null,
+            attempt_count = (judged.verdict).attempt_count,
+            envelope_failure_count = (judged.verdict).envelope_failure_count,
+            next_attempt_at = (judged.verdict).next_attempt_at,
+            finished_at = (judged.verdict).finished_at,
+            last_outcome = (judged.verdict).last_outcome,
+            last_status = judged.status,
+            last_error_code = (judged.verdict).last_error_code,
+            last_error = judged.error
+        from judged
+        where deliveries.delivery_id = judged.delivery_id
+        returning deliveries.delivery_id
+    )
+    select array_agg(settled.delivery_id) into v_settled from settled;
+    perform crm_sync._after_settle(v_settled, p_now);
+    return coalesce(cardinality(v_settled), 0);
+end;
+$$;
+
+create function crm_sync._judge(
+    p_delivery crm_sync.deliveries, p_destination crm_sync.destinations, p_settlement crm_sync.settlement, p_now timestamptz
+)
+returns crm_sync.deliveries
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    p_delivery.last_outcome := case
+        when p_settlement.status = 409 and p_destination.treats_409_as_delivered then 'delivered'
+        else p_settlement.outcome
+    end;
+    p_delivery.last_error_code := p_settlement.error_code;
+    p_delivery.attempt_count := p_delivery.attempt_count + p_settlement.is_counted::int;
+    p_delivery.envelope_failure_count := case
+        when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1
+        else 0
+    end;
+    p_delivery.status := case
+        when p_delivery.last_outcome = 'delivered' then 'delivered'
+        when p_delivery.last_outcome = 'reject' then 'dead'
+        when p_delivery.last_outcome in ('retry', 'unknown') and p_settlement.is_counted and crm_sync._is_exhausted(
+            p_destination.retry_delays, p_delivery.attempt_count, p_delivery.claimed_at, p_destination.last_delivered_at)
+            then 'dead'
+        else 'pending'
+    end;
+    p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
+    p_delivery.next_attempt_at := case
+        when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
+        when p_settlement.envelope_failed then p_now + crm_sync._envelope_delay(p_delivery.envelope_failure_count)
+        when p_delivery.last_outcome = 'misconfigured' then p_now + interval '1 minute'
+        when p_delivery.last_outcome = 'not_attempted' then p_now
+        else p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_delivery.last_outcome,
+                                     p_settlement.retry_after, p_destination.max_retry_after)
+    end;
+    return p_delivery;
+end;
+$$;
+
+create function crm_sync._after_settle(p_delivery_ids bigint[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_group record;
+begin
+    update crm_sync.destinations
+    set last_delivered_at = p_now
+    where destinations.destination in (
+        select deliveries.destination from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+    );
+    -- The older states that a delivered one covers; and the dead ones that a newer delivery of the row stands for.
+    update crm_sync.deliveries
+    set status = 'superseded', superseded_by = newer.delivery_id, finished_at = p_now, is_parked = false
+    from crm_sync.deliveries as newer
+    where newer.delivery_id = any (p_delivery_ids)
+      and deliveries.row_id = newer.row_id
+      and deliveries.table_name = newer.table_name
+      and deliveries.route = newer.route
+      and deliveries.delivery_id <> newer.delivery_id
+      and (
+          (newer.status = 'delivered' and deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id)
+          or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
+      );
+    for v_group in
+        select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.destination
+    loop
+        perform crm_sync._wake_keys(v_group.destination, v_group.keys);
+    end loop;
+end;
+$$;
+
+comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
+    'Writes outcomes into the ledger, one attempt each; returns how many deliveries were settled. Safe to repeat: what is no longer in flight in that envelope is left alone.';
+comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
+    'The delivery as it stands after an outcome: the state machine, and nothing else.';
+comment on function crm_sync._after_settle(bigint[], timestamptz) is
+    'What a settled delivery changes for others: evidence of its destination, superseded older ones, the next of its key.';
+
+revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz),
+    crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
+    crm_sync._after_settle(bigint[], timestamptz) from public;

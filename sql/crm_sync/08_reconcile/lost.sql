@@ -1,0 +1,113 @@
+-- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
+
+create function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_answer      record;
+    v_settlements crm_sync.settlement[] := '{}';
+begin
+    if p_envelope_ids is null then
+        return '{}';
+    end if;
+    -- Before a request is called lost: by id among all answers, however old.
+    for v_answer in
+        select envelopes.envelope_id, answers.status_code, answers.headers, answers.content
+        from crm_sync.envelopes
+        join net._http_response as answers on answers.id = envelopes.request_id
+        where envelopes.envelope_id = any (p_envelope_ids)
+    loop
+        v_settlements := v_settlements || crm_sync._take_answer(
+            v_answer.envelope_id, v_answer.status_code, v_answer.headers, v_answer.content, p_secrets, p_now);
+    end loop;
+    update crm_sync.envelopes
+    set status = 'lost', settled_at = p_now
+    where envelopes.envelope_id = any (p_envelope_ids) and envelopes.status = 'in_flight';
+    return v_settlements || (
+        select coalesce(array_agg(row(
+            deliveries.delivery_id, deliveries.envelope_id, 'unknown', true, false, null, null, 'request_lost',
+            'pg_net holds neither the request nor an answer; it may have arrived'
+        )::crm_sync.settlement), '{}')
+        from crm_sync.deliveries
+        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+        where envelopes.envelope_id = any (p_envelope_ids)
+          and envelopes.status = 'lost'
+          and deliveries.status = 'in_flight'
+    );
+end;
+$$;
+
+create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_request_id bigint;
+begin
+    -- skip locked: a batch that is running holds the row, and its answer is on the way.
+    delete from net.http_request_queue as queue
+    where queue.ctid = (
+        select candidates.ctid
+        from net.http_request_queue as candidates
+        join crm_sync.envelopes on envelopes.request_id = candidates.id
+        where envelopes.envelope_id = p_envelope_id
+          and candidates.headers ->> 'webhook-id' = p_envelope_id::text
+        for update of candidates skip locked
+    )
+    returning queue.id into v_request_id;
+    if v_request_id is null then
+        return '{}';
+    end if;
+    update crm_sync.envelopes
+    set status = 'taken_back', settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id;
+    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+end;
+$$;
+
+create function crm_sync._same_for_all(p_envelope_id uuid, p_outcome text, p_error_code text, p_error text)
+returns crm_sync.settlement[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select array_agg(row(
+            deliveries.delivery_id, p_envelope_id, p_outcome, false, false, null, null, p_error_code, p_error
+        )::crm_sync.settlement)
+        from crm_sync.deliveries
+        where deliveries.envelope_id = p_envelope_id and deliveries.status = 'in_flight'
+    );
+end;
+$$;
+
+create function crm_sync._wake_pg_net(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it.
+    if exists (
+        select from crm_sync.envelopes
+        join net.http_request_queue as queue on queue.id = envelopes.request_id
+        cross join crm_sync.settings
+        where envelopes.status = 'in_flight' and envelopes.dispatched_at < p_now - settings.wake_after
+    ) then
+        perform net.wake();
+    end if;
+end;
+$$;
+
+comment on function crm_sync._take_missing(uuid[], text[], timestamptz) is
+    'Looks once more for the answers of requests that are in neither of pg_net''s tables; what is not found was lost: counted, outcome unknown, sent again under the same key.';
+comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now; no attempt counted.';
+comment on function crm_sync._same_for_all(uuid, text, text, text) is 'One outcome, not counted, for everything in flight in an envelope.';
+comment on function crm_sync._wake_pg_net(timestamptz) is 'Wakes pg_net''s worker when requests of ours wait for longer than settings.wake_after.';
+
+revoke all on function crm_sync._take_missing(uuid[], text[], timestamptz), crm_sync._take_back(uuid, timestamptz),
+    crm_sync._same_for_all(uuid, text, text, text), crm_sync._wake_pg_net(timestamptz) from public;

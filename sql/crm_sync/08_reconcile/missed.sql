@@ -1,0 +1,68 @@
+-- Captures what capture could not write, from the changes that its handler stored. In a block each: one table that was
+-- changed under us holds up no other.
+
+create function crm_sync._capture_missed(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_failure crm_sync.capture_failures;
+    v_count   int := 0;
+begin
+    for v_failure in
+        select * from crm_sync.capture_failures as failures
+        where failures.next_retry_at <= p_now
+        order by failures.capture_failure_id
+        limit 100
+        for update skip locked
+    loop
+        begin
+            perform crm_sync._recapture(v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows);
+            if v_failure.operation = 'UPDATE' then
+                insert into crm_sync.related_changes (table_name, row_id)
+                select v_failure.table_name, ids.row_id
+                from unnest(v_failure.row_ids) as ids (row_id)
+                where exists (
+                    select from crm_sync.related_attachments as related where related.table_name = v_failure.table_name
+                );
+            end if;
+            delete from crm_sync.capture_failures as failures
+            where failures.capture_failure_id = v_failure.capture_failure_id;
+            v_count := v_count + 1;
+        exception when others then
+            update crm_sync.capture_failures as failures
+            set retry_count = failures.retry_count + 1,
+                next_retry_at = p_now + least(interval '2 seconds' * power(2, least(failures.retry_count, 10)), interval '5 minutes'),
+                sql_state = sqlstate,
+                detail = crm_sync._harmless_message(sqlstate, sqlerrm)
+            where failures.capture_failure_id = v_failure.capture_failure_id;
+        end;
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._recapture(
+    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb,
+    p_routes text[] default null, p_is_backfill boolean default false
+)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
+        return query execute format(
+            'select * from crm_sync.%I($1, $2, $3, $4, $5)', crm_sync._generated_name('_recapture_', p_table_name)
+        ) using p_operation, p_old_rows, p_new_rows, p_routes, p_is_backfill;
+    end if;
+end;
+$$;
+
+comment on function crm_sync._capture_missed(timestamptz) is 'Captures stored changes, oldest first; returns how many statements. One that fails again waits, longer each time, 5 minutes at most. Part of the tick.';
+comment on function crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean) is
+    'Captures changes given as rows in JSON, as the table''s trigger would have; returns the new deliveries.';
+
+revoke all on function crm_sync._capture_missed(timestamptz),
+    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean) from public;

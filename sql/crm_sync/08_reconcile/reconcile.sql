@@ -1,0 +1,105 @@
+-- Matches our requests in flight with pg_net's queue and answers. In one snapshot a live request is in one of the two;
+-- in neither it is lost. As two statements this would misjudge: the worker may commit in between.
+
+create function crm_sync._reconcile(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_secrets     text[] := crm_sync._signing_secrets();
+    v_request     record;
+    v_settlements crm_sync.settlement[] := '{}';
+    v_missing     uuid[];
+begin
+    for v_request in select * from crm_sync._requests_in_flight() loop
+        if v_request.is_answered then
+            v_settlements := v_settlements || crm_sync._take_answer(
+                v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
+        elsif v_request.is_queued and v_request.lease_until <= p_now then
+            v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
+        elsif not v_request.is_queued then
+            v_missing := v_missing || v_request.envelope_id;
+        end if;
+    end loop;
+    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now) || crm_sync._take_failed(p_now);
+    return crm_sync._settle(v_settlements, p_now);
+end;
+$$;
+
+create function crm_sync._requests_in_flight()
+returns table (
+    envelope_id uuid, lease_until timestamptz, is_queued boolean, is_answered boolean,
+    status_code int, headers jsonb, content text
+)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
+    return query
+    with in_flight as materialized (
+        select envelopes.* from crm_sync.envelopes where envelopes.status = 'in_flight'
+    )
+    select in_flight.envelope_id, in_flight.lease_until, queue.id is not null, answers.id is not null,
+           answers.status_code, answers.headers, answers.content
+    from in_flight
+    left join net.http_request_queue as queue
+      on queue.id = in_flight.request_id
+     and queue.headers ->> 'webhook-id' = in_flight.envelope_id::text
+    left join net._http_response as answers
+      on answers.id = in_flight.request_id
+     and queue.id is null
+     and answers.created >= (select min(oldest.dispatched_at) from in_flight as oldest) - interval '10 minutes';
+end;
+$$;
+
+create function crm_sync._take_answer(
+    p_envelope_id uuid, p_status_code int, p_headers jsonb, p_content text, p_secrets text[], p_now timestamptz
+)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settlements crm_sync.settlement[] := crm_sync._read_answer(p_envelope_id, p_headers, p_content, p_secrets);
+begin
+    -- A forged answer may stand beside the true one: only one that is signed closes the envelope at once.
+    update crm_sync.envelopes
+    set status = case when v_settlements is null then 'failed' else 'answered' end,
+        http_status = p_status_code,
+        settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id
+      and (envelopes.status = 'in_flight' or (envelopes.status = 'failed' and v_settlements is not null));
+    return coalesce(v_settlements, '{}');
+end;
+$$;
+
+create function crm_sync._take_failed(p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- What no usable answer speaks of, also a delivery that a signed answer left out. No attempt counted.
+    return (
+        select coalesce(array_agg(row(
+            deliveries.delivery_id, deliveries.envelope_id, 'unknown', false, true, null, null, 'no_usable_answer',
+            coalesce('HTTP ' || envelopes.http_status, 'no answer in time') || ' from the function, not signed by it'
+        )::crm_sync.settlement), '{}')
+        from crm_sync.deliveries
+        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+        where deliveries.status = 'in_flight'
+          and envelopes.status = 'failed'
+          and envelopes.settled_at = p_now
+    );
+end;
+$$;
+
+comment on function crm_sync._reconcile(timestamptz) is 'Settles what pg_net has answered, lost or kept too long; returns how many deliveries. Part of the tick.';
+comment on function crm_sync._requests_in_flight() is 'Each request of ours in flight, beside pg_net''s queue and answers, in one snapshot.';
+comment on function crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz) is 'Closes an answered envelope: answered if the answer is ours, else failed; its outcomes.';
+comment on function crm_sync._take_failed(timestamptz) is 'Settlements for the envelopes that failed now.';
+
+revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
+    crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_failed(timestamptz) from public;

@@ -1,0 +1,109 @@
+-- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit.
+-- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
+-- that such a transaction wrote and dispatched while the change was still invisible to it.
+
+create function crm_sync._capture_related(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_change   record;
+    v_count    int := 0;
+begin
+    update crm_sync.related_changes as changes
+    set first_seen_at = clock_timestamp(), horizon = pg_snapshot_xmax(pg_current_snapshot())
+    where changes.first_seen_at is null;
+
+    for v_change in
+        select changes.table_name,
+               changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               array_agg(distinct changes.row_id) as row_ids,
+               max(changes.first_seen_at) as seen_at,
+               array_agg(changes.related_change_id) as ids
+        from crm_sync.related_changes as changes
+        group by changes.table_name, is_last_look
+    loop
+        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.seen_at);
+        delete from crm_sync.related_changes as changes
+        where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_seen_at timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_target record;
+    v_count  int := 0;
+begin
+    for v_target in execute format(
+        'select affected.route, affected.target_table, array_agg(affected.row_id) as row_ids
+         from crm_sync.%I($1) as affected
+         join crm_sync.attachments
+           on attachments.table_name = affected.target_table and attachments.route = affected.route
+         where (attachments.transition = ''true''
+                or crm_sync._last_is_dead(affected.target_table, affected.row_id, affected.route))
+           and not crm_sync._is_captured_since(affected.target_table, affected.row_id, affected.route, $2)
+         group by affected.route, affected.target_table',
+        crm_sync._generated_name('_related_', p_table_name)
+    ) using p_row_ids, p_seen_at
+    loop
+        v_count := v_count + (
+            select count(*)
+            from crm_sync._recapture(
+                v_target.target_table, 'UPDATE', '[]', crm_sync._rows(v_target.target_table, v_target.row_ids), array[v_target.route])
+        );
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._is_captured_since(p_table_name text, p_row_id text, p_route text, p_since timestamptz)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A delivery that was not claimed before then reads, or has read, the row as it is after the change.
+    return (
+        select exists (
+            select from crm_sync.deliveries
+            where deliveries.row_id = p_row_id
+              and deliveries.table_name = p_table_name
+              and deliveries.route = p_route
+              and deliveries.status in ('pending', 'in_flight', 'delivered')
+              and (deliveries.claimed_at is null or deliveries.claimed_at >= p_since)
+        )
+    );
+end;
+$$;
+
+create function crm_sync._rows(p_table_name text, p_row_ids text[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rows jsonb;
+begin
+    execute format(
+        'select coalesce(jsonb_agg(to_jsonb(this)), ''[]'')
+         from unnest($1) as ids (row_id) join %s as this on %s',
+        p_table_name, crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'ids.row_id')
+    ) into v_rows using p_row_ids;
+    return v_rows;
+end;
+$$;
+
+comment on function crm_sync._capture_related(timestamptz) is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
+comment on function crm_sync._capture_affected(text, text[], timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
+comment on function crm_sync._is_captured_since(text, text, text, timestamptz) is 'Whether a delivery of this row and route reads, or has read, the row as it was at that moment or later.';
+comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a JSON array; absent ones are left out.';
+
+revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], timestamptz),
+    crm_sync._is_captured_since(text, text, text, timestamptz), crm_sync._rows(text, text[]) from public;

@@ -1,0 +1,79 @@
+-- start() and stop(): the schedule in pg_cron, and the one switch that everything that leaves asks first.
+
+create function crm_sync.start(p_every text default '2 seconds')
+returns crm_sync.settings
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settings crm_sync.settings;
+begin
+    perform crm_sync._require_platform();
+    perform crm_sync._unschedule('crm_sync_tick');
+    perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    update crm_sync.settings set is_running = true returning * into v_settings;
+    return v_settings;
+end;
+$$;
+
+create function crm_sync.stop()
+returns crm_sync.settings
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settings crm_sync.settings;
+    v_envelope uuid;
+begin
+    update crm_sync.settings set is_running = false returning * into v_settings;
+    perform crm_sync._unschedule('crm_sync_tick');
+    for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
+        perform crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
+    end loop;
+    return v_settings;
+end;
+$$;
+
+create function crm_sync._unschedule(p_job_name text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname = p_job_name;
+end;
+$$;
+
+create function crm_sync._require_platform()
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_missing text;
+begin
+    select string_agg(parts.name, ', ') into v_missing
+    from (values
+        ('pg_net (net.http_post)', to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is not null),
+        ('pg_net (net.wake)', to_regprocedure('net.wake()') is not null),
+        ('pg_cron (cron.schedule)', to_regprocedure('cron.schedule(text, text, text)') is not null),
+        ('Vault (vault.decrypted_secrets)', to_regclass('vault.decrypted_secrets') is not null)
+    ) as parts (name, is_there)
+    where not parts.is_there;
+    if v_missing is not null then
+        raise exception 'crm-sync can not start without %', v_missing
+            using errcode = 'CS012', hint = 'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions.';
+    end if;
+end;
+$$;
+
+comment on function crm_sync.start(text) is
+    'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing.';
+comment on function crm_sync.stop() is
+    'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
+comment on function crm_sync._unschedule(text) is 'Removes a job of ours if it is there.';
+comment on function crm_sync._require_platform() is 'Raises CS012 unless pg_net, pg_cron and Vault are there.';
+
+revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(text), crm_sync._require_platform() from public;
