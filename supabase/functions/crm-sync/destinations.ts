@@ -1,0 +1,100 @@
+import { type Env, type EnvName, readEnv } from "./runtime.ts";
+
+/** A text that must never leave the function, and what stands in its place. */
+export type Secret = { label: string; value: string };
+
+/** Where a call goes, or why it cannot be made; `error` names a variable, never its value. */
+export type Target =
+  | { url: string; headers: Record<string, string>; secrets: Secret[] }
+  | {
+      errorCode: "missing_secret" | "invalid_secret" | "invalid_url" | "insecure_url";
+      error: string;
+    };
+
+export type Destination = {
+  /** Some receivers answer 409 to what they know already; then it has been delivered. */
+  conflictIsDelivered: boolean;
+  target: (env: Env, path: string) => Target;
+};
+
+const MONELEC_API_URL_DEFAULT = "https://monelec.net/api/external";
+
+export const destinations = {
+  monelec: {
+    conflictIsDelivered: false,
+    target(env, path) {
+      const apiKey = readEnv(env, "MONELEC_API_KEY");
+      if (apiKey === null) return missing("MONELEC_API_KEY");
+      if (!/^[\x20-\x7e]+$/.test(apiKey)) {
+        return {
+          errorCode: "invalid_secret",
+          error: "MONELEC_API_KEY holds characters that no HTTP header can carry",
+        };
+      }
+      const base = readEnv(env, "MONELEC_API_URL") ?? MONELEC_API_URL_DEFAULT;
+      return targetAt("MONELEC_API_URL", base, path, {
+        headers: { "X-API-Key": apiKey },
+        secrets: [{ label: "MONELEC_API_KEY", value: apiKey }],
+      });
+    },
+  },
+  elementor: {
+    conflictIsDelivered: false,
+    target(env, path) {
+      const base = readEnv(env, "ELEMENTOR_WEBHOOK_URL");
+      if (base === null) return missing("ELEMENTOR_WEBHOOK_URL");
+      return targetAt("ELEMENTOR_WEBHOOK_URL", base, path, {
+        headers: {},
+        secrets: partsOf(base).map((value) => ({ label: "ELEMENTOR_WEBHOOK_URL", value })),
+      });
+    },
+  },
+} as const satisfies Record<string, Destination>;
+
+export type DestinationName = keyof typeof destinations;
+
+function missing(name: EnvName): Target {
+  return { errorCode: "missing_secret", error: `${name} is not set among the function's secrets` };
+}
+
+function targetAt(
+  name: EnvName,
+  base: string,
+  path: string,
+  auth: { headers: Record<string, string>; secrets: Secret[] },
+): Target {
+  const url = parseUrl(base);
+  if (url === null || url.username + url.password !== "") {
+    return { errorCode: "invalid_url", error: `${name} is not a URL that can be called` };
+  }
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
+    return { errorCode: "insecure_url", error: `${name} is not https` };
+  }
+  if (path !== "") url.pathname = url.pathname.replace(/\/+$/, "") + path;
+  return { url: url.href, ...auth };
+}
+
+function parseUrl(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** A URL that is a secret, and the pieces of it that would give it away: path, long segments, query. */
+function partsOf(secretUrl: string): string[] {
+  const url = parseUrl(secretUrl);
+  if (!url) return [secretUrl];
+  return [
+    secretUrl,
+    url.href,
+    url.pathname + url.search,
+    ...url.pathname.split("/").filter((segment) => segment.length >= 12),
+    ...[...url.searchParams.values()].filter((value) => value.length >= 6),
+  ].filter((part) => part.length > 1);
+}
