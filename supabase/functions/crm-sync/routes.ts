@@ -117,8 +117,9 @@ function route<R extends z.ZodType, P extends z.ZodType<object>>(
 }
 
 function refusalsIn(error: z.ZodError): Refusal[] {
-  return error.issues.map((issue) => ({
-    field: issue.path.map(String).join("."),
-    expected: issue.message,
-  }));
+  return error.issues.map(({ path, message }) =>
+    path.length > 0
+      ? { field: path.map(String).join("."), expected: message }
+      : { field: "record", expected: "a row as an object" },
+  );
 }

@@ -16,6 +16,12 @@ const FOLDER = new URL("../../golden/", import.meta.url);
 
 /** Every case of tests/golden, which is written from the contract and never from the mappers' output. */
 export function goldenCases(): GoldenCase[] {
+  return cases;
+}
+
+const cases = readCases();
+
+function readCases(): GoldenCase[] {
   return readdirSync(FOLDER).flatMap((route) =>
     readdirSync(new URL(`${route}/`, FOLDER))
       .filter((file) => file.endsWith(".json"))
