@@ -1,0 +1,58 @@
+/** A server that lives as long as one piece of work: for checks that want a database of their own. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { installPlatform } from "./local/platform.ts";
+import { startPostgres } from "./local/postgres.ts";
+
+export interface ThrowawayServer {
+  /** As supabase_admin, database postgres. */
+  url: string;
+  /**
+   * A new database with the platform installed and nothing else.
+   * Two URLs: one as `postgres`, who owns it as on a hosted project, one as the superuser.
+   */
+  createDatabase(name: string): Promise<{ url: string; superuserUrl: string }>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server whose data may be lost; about a second. The caller stops it. */
+export async function startThrowawayServer(): Promise<ThrowawayServer> {
+  const folder = await mkdtemp(join(tmpdir(), "crm-sync-"));
+  const server = await startPostgres({ dataDir: join(folder, "data"), fast: true });
+  return {
+    url: server.url,
+    createDatabase: async (name) => {
+      const client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      try {
+        await client.query(`create database ${pg.escapeIdentifier(name)}`);
+      } finally {
+        await client.end();
+      }
+      const superuserUrl = new URL(server.url);
+      superuserUrl.pathname = `/${name}`;
+      await installPlatform(superuserUrl.href);
+      const url = new URL(superuserUrl);
+      url.username = "postgres";
+      return { url: url.href, superuserUrl: superuserUrl.href };
+    },
+    stop: async () => {
+      await server.stop("immediate");
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts a server, does the work, and stops the server whatever comes of it. */
+export async function withThrowawayServer<T>(
+  work: (server: ThrowawayServer) => Promise<T>,
+): Promise<T> {
+  const server = await startThrowawayServer();
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
+}
