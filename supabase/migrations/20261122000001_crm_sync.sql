@@ -1,0 +1,2970 @@
+-- Generated from sql/crm_sync/ by npm run migrations. Change the source, not this file.
+
+-- sql/crm_sync/01_setup/schema.sql
+
+-- The schema and what everything in it needs: one private schema, two roles without login, pgcrypto for HMAC.
+-- Nothing in crm_sync is for PUBLIC, anon or authenticated; each file grants for its own objects at its bottom.
+
+create schema crm_sync;
+comment on schema crm_sync is
+    'crm-sync: row changes in Postgres become calls to a CRM; nothing lost, nothing overtakes. Start at crm_sync.delivery_log.';
+
+create schema if not exists extensions;
+create extension if not exists pgcrypto with schema extensions;
+
+do $$
+begin
+    if to_regprocedure('extensions.hmac(bytea, bytea, text)') is null then
+        raise exception 'crm-sync needs pgcrypto in the schema "extensions"'
+            using errcode = 'CS001', hint = 'alter extension pgcrypto set schema extensions';
+    end if;
+    if to_regrole('crm_sync_reader') is null then
+        create role crm_sync_reader nologin;
+    end if;
+    if to_regrole('crm_sync_operator') is null then
+        create role crm_sync_operator nologin;
+    end if;
+end
+$$;
+
+revoke all on schema crm_sync from public;
+grant usage on schema crm_sync to crm_sync_reader, crm_sync_operator;
+
+-- sql/crm_sync/01_setup/text.sql
+
+-- The one rule on blank text, for conditions in attach(): empty or white space is no value (contract, "Payloads").
+
+create function crm_sync.is_present(p_text text)
+returns boolean
+language sql
+immutable parallel safe
+set search_path = ''
+as $$
+    select btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
+$$;
+
+comment on function crm_sync.is_present(text) is
+    'True when the text holds more than white space (also U+00A0). For conditions given to attach(). Immutable, safe to repeat.';
+
+revoke all on function crm_sync.is_present(text) from public;
+
+-- sql/crm_sync/02_settings/secrets.sql
+
+-- What Vault holds for us: where to post, and the signing secrets. Read once per dispatch, never stored elsewhere.
+-- No secret ever stands in a header, a URL or a body: PUBLIC may read net.http_request_queue.
+
+create function crm_sync._secret(p_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select nullif(btrim(secrets.decrypted_secret), '')
+    from vault.decrypted_secrets as secrets
+    where secrets.name = p_name;
+$$;
+
+create function crm_sync._function_url()
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select crm_sync._secret('crm_sync_function_url');
+$$;
+
+create function crm_sync._signing_secrets()
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+    select regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
+$$;
+
+comment on function crm_sync._secret(text) is 'A value from Vault, null when absent or blank. Caller needs select on vault.decrypted_secrets.';
+comment on function crm_sync._function_url() is 'Vault secret crm_sync_function_url: where envelopes are posted.';
+comment on function crm_sync._signing_secrets() is
+    'Vault secret crm_sync_signing_secret: one or several whsec_… separated by spaces, all of them valid during a rotation.';
+
+revoke all on function crm_sync._secret(text), crm_sync._function_url(), crm_sync._signing_secrets() from public;
+
+-- sql/crm_sync/02_settings/settings.sql
+
+-- One row of settings for the whole engine. The tick locks it (for update skip locked): one tick at a time.
+-- Capture never reads it; dispatch reads it without a lock.
+
+create table crm_sync.settings (
+    only_row                  boolean     primary key default true,
+    is_running                boolean     not null default false,
+    max_requests_in_flight    int         not null default 100,
+    max_posts_per_session     int         not null default 1000,
+    max_envelope_deliveries   int         not null default 100,
+    max_envelope_bytes        int         not null default 60000,
+    max_delivery_bytes        int         not null default 60000,
+    request_timeout           interval    not null default '20 seconds',
+    lease                     interval    not null default '2 minutes',
+    wake_after                interval    not null default '5 seconds',
+    keep_record_delivered     interval    not null default '7 days',
+    keep_record_dead          interval    not null default '90 days',
+    keep_trace                interval    not null default '180 days',
+    constraint there_is_only_one_row check (only_row),
+    constraint limits_are_positive check (
+        max_requests_in_flight > 0
+        and max_envelope_deliveries between 1 and 1000
+        and max_envelope_bytes > 0
+        and max_delivery_bytes >= max_envelope_bytes
+        and max_posts_per_session >= 0
+    ),
+    constraint lease_outlives_the_request check (lease > request_timeout)
+);
+
+insert into crm_sync.settings default values;
+
+alter table crm_sync.settings enable row level security;
+
+comment on table crm_sync.settings is
+    'The engine''s settings, one row. Change a value with a plain update; it holds from the next dispatch on.';
+comment on column crm_sync.settings.is_running is 'Set by start() and stop(). While false, nothing leaves; capture goes on.';
+comment on column crm_sync.settings.max_requests_in_flight is
+    'Our own requests inside pg_net at a time; half of one of its batches (200) by default, so that others who use pg_net are not starved.';
+comment on column crm_sync.settings.max_posts_per_session is
+    'Dispatches at commit by one session. net.wake() registers a commit callback that is never removed: each post makes later commits of that session dearer.';
+comment on column crm_sync.settings.max_envelope_bytes is
+    'Bytes of one request body. pg_net 0.20.4 never finishes a body above 65,536 bytes (mended in 0.20.5): raise this only on a newer pg_net.';
+comment on column crm_sync.settings.max_delivery_bytes is
+    'A delivery larger than this goes dead as too_large; between max_envelope_bytes and this it travels alone.';
+comment on column crm_sync.settings.request_timeout is
+    'pg_net''s timeout. Timeouts nest: call to the receiver 8 s < deadline of the function 15 s < this.';
+comment on column crm_sync.settings.lease is
+    'How long a dispatched request may wait in pg_net''s queue before it is taken back and sent anew.';
+comment on column crm_sync.settings.wake_after is 'Own requests that wait longer in pg_net''s queue make the tick call net.wake().';
+comment on column crm_sync.settings.keep_record_delivered is 'How long the record of a delivered, superseded or cancelled delivery is kept.';
+comment on column crm_sync.settings.keep_record_dead is 'How long the record of a dead delivery is kept.';
+comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
+
+grant select on crm_sync.settings to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_settings on crm_sync.settings
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/03_routes/destinations.sql
+
+-- The receivers, each with its own limits, retry schedule and pause.
+
+create table crm_sync.destinations (
+    destination               text        primary key,
+    is_paused                 boolean     not null default false,
+    max_deliveries_in_flight  int         not null default 5000,
+    rate_per_second           numeric,
+    retry_delays              interval[]  not null default array[
+        '10 seconds', '1 minute', '5 minutes', '30 minutes', '2 hours',
+        '5 hours', '10 hours', '14 hours', '20 hours', '24 hours'
+    ]::interval[],
+    max_retry_after           interval    not null default '24 hours',
+    treats_409_as_delivered   boolean     not null default false,
+    last_delivered_at         timestamptz,
+    constraint schedule_has_at_least_one_delay check (cardinality(retry_delays) > 0),
+    constraint rate_is_positive check (rate_per_second > 0),
+    constraint some_deliveries_may_be_in_flight check (max_deliveries_in_flight > 0)
+);
+
+insert into crm_sync.destinations (destination) values ('monelec'), ('elementor');
+
+alter table crm_sync.destinations enable row level security;
+
+comment on table crm_sync.destinations is 'A receiver with its limits, schedule and pause. Its URL and key are secrets of the Edge Function.';
+comment on column crm_sync.destinations.is_paused is 'While true nothing is dispatched to it; capture goes on, no attempt is used up.';
+comment on column crm_sync.destinations.rate_per_second is 'Deliveries per second at most; null: no rate. With a rate the tick alone dispatches.';
+comment on column crm_sync.destinations.retry_delays is
+    'Wait before attempts 2, 3, …, each ±20 % jitter. One more attempt than delays: 11 by default, over 3 days.';
+comment on column crm_sync.destinations.max_retry_after is 'The longest Retry-After that is honoured.';
+comment on column crm_sync.destinations.treats_409_as_delivered is 'For receivers that answer 409 to mean "known already". Else 409 is retried.';
+comment on column crm_sync.destinations.last_delivered_at is
+    'Newest delivery it took: the evidence without which exhausted attempts do not make a delivery dead.';
+
+grant select on crm_sync.destinations to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_destinations on crm_sync.destinations
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/03_routes/routes.sql
+
+-- What is sent where. Which rows fire a route is decided by attach(); what the payload looks like, by the function's mapper.
+
+create table crm_sync.routes (
+    route        text  primary key,
+    kind         text  not null,
+    destination  text  not null references crm_sync.destinations (destination),
+    position     int   not null unique,
+    constraint kind_is_state_or_event check (kind in ('state', 'event'))
+);
+
+create index routes_of_destination_idx on crm_sync.routes (destination);
+
+insert into crm_sync.routes (position, route, kind, destination) values
+    (1, 'lead',               'state', 'monelec'),
+    (2, 'request',            'state', 'monelec'),
+    (3, 'payment_session',    'event', 'monelec'),
+    (4, 'payment_intent',     'event', 'monelec'),
+    (5, 'payment_status',     'state', 'monelec'),
+    (6, 'order_confirmation', 'event', 'elementor');
+
+alter table crm_sync.routes enable row level security;
+
+comment on table crm_sync.routes is 'What is sent for which change, to which destination. A route of the function''s registry has a row here.';
+comment on column crm_sync.routes.kind is
+    'state: the record is read when the delivery is first dispatched, the newest wins. event: it happened once and is sent as captured.';
+comment on column crm_sync.routes.position is 'One statement that fires several routes for a row captures them in this order.';
+
+grant select on crm_sync.routes to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_routes on crm_sync.routes
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/03_routes/routes_of_tables.sql
+
+-- What attach() was told, one row for each table and route: the source from which the capture functions are generated.
+
+create table crm_sync.attachments (
+    table_name    text         not null,
+    route         text         not null references crm_sync.routes (route),
+    watched       text[]       not null,
+    columns       text[]       not null,
+    ordering_key  text         not null,
+    condition     text         not null default 'true',
+    transition    text         not null default 'true',
+    joined        text,
+    attached_at   timestamptz  not null default clock_timestamp(),
+    primary key (table_name, route)
+);
+
+create index attachments_of_route_idx on crm_sync.attachments (route);
+
+create table crm_sync.related_attachments (
+    table_name    text         not null,
+    route         text         not null,
+    target_table  text         not null,
+    watched       text[]       not null,
+    affected      text         not null,
+    attached_at   timestamptz  not null default clock_timestamp(),
+    primary key (table_name, route),
+    constraint target_is_attached foreign key (target_table, route)
+        references crm_sync.attachments (table_name, route) on delete cascade
+);
+
+create index related_attachments_of_target_idx on crm_sync.related_attachments (target_table, route);
+
+alter table crm_sync.attachments enable row level security;
+alter table crm_sync.related_attachments enable row level security;
+
+comment on table crm_sync.attachments is 'Which rows of which table fire which route; written by attach(), read by reattach().';
+comment on column crm_sync.attachments.watched is 'Columns whose change fires the route.';
+comment on column crm_sync.attachments.columns is 'Columns that the record holds; nothing else of the row leaves the database.';
+comment on column crm_sync.attachments.ordering_key is 'SQL text over new.';
+comment on column crm_sync.attachments.condition is 'SQL boolean over new: the route is about this row as it is now.';
+comment on column crm_sync.attachments.transition is 'SQL boolean over new and old (all null on insert): what must have happened for the route to fire.';
+comment on column crm_sync.attachments.joined is 'SQL jsonb object over this (the row): what the record takes from other tables, read at the first claim.';
+comment on table crm_sync.related_attachments is 'Tables whose change is a change of other tables'' rows, as a customer''s is of their requests.';
+comment on column crm_sync.related_attachments.affected is 'SQL query over new: primary keys, as text, of the affected rows of target_table.';
+
+grant select on crm_sync.attachments, crm_sync.related_attachments to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_attachments on crm_sync.attachments
+    for select to crm_sync_reader, crm_sync_operator using (true);
+create policy readers_see_related_attachments on crm_sync.related_attachments
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/04_ledger/capture_failures.sql
+
+-- What capture could not write: the changes of one statement, kept until the tick has captured them.
+-- Called by the exception block of every generated capture function; the application's write goes on.
+
+create table crm_sync.capture_failures (
+    capture_failure_id  bigint       generated always as identity primary key,
+    table_name          text         not null,
+    operation           text         not null,
+    row_ids             text[],
+    old_rows            jsonb        not null,
+    new_rows            jsonb        not null,
+    sql_state           text         not null,
+    detail              text,
+    retry_count         int          not null default 0,
+    next_retry_at       timestamptz  not null default now(),
+    failed_at           timestamptz  not null default clock_timestamp()
+);
+
+create index capture_failures_due_idx on crm_sync.capture_failures (next_retry_at);
+
+alter table crm_sync.capture_failures enable row level security;
+
+create function crm_sync._capture_failed(
+    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_row_ids text[],
+    p_sql_state text, p_message text
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state, detail)
+    values (
+        p_table_name, p_operation, p_row_ids, coalesce(p_old_rows, '[]'), coalesce(p_new_rows, '[]'),
+        p_sql_state, crm_sync._harmless_message(p_sql_state, p_message)
+    );
+exception when others then
+    raise log 'crm-sync: rows of % missed by capture (SQLSTATE %) and not stored (SQLSTATE %)', p_table_name, p_sql_state, sqlstate;
+end;
+$$;
+
+create function crm_sync._pick(p_row jsonb, p_columns text[])
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
+    from jsonb_each(p_row) as fields
+    where fields.key = any (p_columns);
+$$;
+
+comment on table crm_sync.capture_failures is
+    'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
+comment on column crm_sync.capture_failures.new_rows is 'The attached columns of the changed rows, as the statement left them.';
+comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) is
+    'Stores a statement''s changes for the tick; never raises.';
+comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a row that are named in the list and exist.';
+
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text),
+    crm_sync._pick(jsonb, text[]) from public;
+
+-- sql/crm_sync/04_ledger/deliveries.sql
+
+-- The ledger: one row for each change and route, with one id for life. Capture only inserts; dispatch, settle and the
+-- operator update. No foreign key leads out of it: it would lock a hot row for every writer.
+-- pending → in_flight → delivered, back to pending, or dead; also superseded (a newer state was delivered) and cancelled.
+
+create table crm_sync.deliveries (
+    delivery_id             bigint       generated always as identity primary key,
+    idempotency_key         uuid         not null default gen_random_uuid(),
+    route                   text         not null,
+    destination             text         not null,
+    table_name              text         not null,
+    row_id                  text         not null,
+    operation               text         not null,
+    ordering_key            text         not null,
+    record                  jsonb,
+    status                  text         not null default 'pending',
+    attempt_count           int          not null default 0,
+    envelope_failure_count  int          not null default 0,
+    next_attempt_at         timestamptz  not null default now(),
+    is_parked               boolean      not null default false,
+    is_backfill             boolean      not null default false,
+    dispatch_at_commit      boolean      not null default false,
+    captured_at             timestamptz  not null default clock_timestamp(),
+    claimed_at              timestamptz,
+    envelope_id             uuid,
+    last_outcome            text,
+    last_status             int,
+    last_error_code         text,
+    last_error              text,
+    covered_by              bigint,
+    superseded_by           bigint,
+    finished_at             timestamptz,
+    constraint operation_is_insert_or_update check (operation in ('INSERT', 'UPDATE')),
+    constraint status_is_known check (
+        status in ('pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled')
+    ),
+    constraint in_flight_exactly_while_in_an_envelope check ((status = 'in_flight') = (envelope_id is not null)),
+    constraint claimed_before_in_flight check (status <> 'in_flight' or claimed_at is not null),
+    constraint finished_exactly_when_final check ((status in ('pending', 'in_flight')) = (finished_at is null)),
+    constraint parked_only_while_pending check (not is_parked or status = 'pending'),
+    constraint superseded_exactly_when_by_another check ((status = 'superseded') = (superseded_by is not null)),
+    constraint outcome_is_known check (
+        last_outcome in ('delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown')
+    )
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+create index deliveries_due_idx on crm_sync.deliveries (destination, is_backfill, next_attempt_at, delivery_id)
+    where status = 'pending' and not is_parked;
+create index deliveries_unfinished_of_key_idx on crm_sync.deliveries (ordering_key, delivery_id)
+    where status in ('pending', 'in_flight');
+create index deliveries_in_flight_idx on crm_sync.deliveries (envelope_id)
+    where status = 'in_flight';
+create index deliveries_of_row_idx on crm_sync.deliveries (row_id, delivery_id);
+
+alter table crm_sync.deliveries enable row level security;
+
+comment on table crm_sync.deliveries is
+    'The ledger: one row for each change to be delivered to one destination. Holds personal data in record until purge.';
+comment on column crm_sync.deliveries.idempotency_key is 'Random, made at capture, equal on every attempt; no receiver can guess it from a sequence.';
+comment on column crm_sync.deliveries.table_name is 'schema.table, quoted where needed.';
+comment on column crm_sync.deliveries.row_id is 'Primary key as text; a JSON array where it has several columns.';
+comment on column crm_sync.deliveries.ordering_key is 'Deliveries of one key and destination leave one after another, in the order of capture.';
+comment on column crm_sync.deliveries.record is
+    'Event route: the row as captured. State route: the row as read at the first claim. Frozen from the first claim on.';
+comment on column crm_sync.deliveries.attempt_count is 'Attempts that count towards the schedule; waiting, probing and platform failures do not.';
+comment on column crm_sync.deliveries.envelope_failure_count is 'Envelopes in a row that came back without a usable answer; halves the next envelope.';
+comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At capture the start of the transaction, by which dispatch at commit finds its own.';
+comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
+comment on column crm_sync.deliveries.dispatch_at_commit is 'The one row of a transaction whose insertion queues the dispatch at commit.';
+comment on column crm_sync.deliveries.claimed_at is 'First claim: when the record was frozen. Not later than the snapshot that it was read in.';
+comment on column crm_sync.deliveries.covered_by is 'A newer delivery of the same state, claimed in its stead: superseded when that one is delivered.';
+comment on column crm_sync.deliveries.last_error is 'Our words and the receiver''s, every value of the payload replaced by <field>; no personal data.';
+
+-- No grant on the table itself: readers use the views, which leave the record out.
+
+-- sql/crm_sync/04_ledger/delivery_attempts.sql
+
+-- One row for each try of a delivery, written when it is settled. No foreign key: purge deletes both sides together,
+-- and a drain settles thousands of rows a second.
+
+create table crm_sync.delivery_attempts (
+    delivery_id    bigint       not null,
+    envelope_id    uuid         not null,
+    attempt        int          not null,
+    is_counted     boolean      not null,
+    outcome        text         not null,
+    status         int,
+    error_code     text,
+    error          text,
+    dispatched_at  timestamptz  not null,
+    settled_at     timestamptz  not null,
+    primary key (delivery_id, envelope_id),
+    constraint attempt_outcome_is_known check (
+        outcome in ('delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown')
+    )
+);
+
+alter table crm_sync.delivery_attempts enable row level security;
+
+comment on table crm_sync.delivery_attempts is 'One HTTP try of a delivery, with its outcome. No personal data.';
+comment on column crm_sync.delivery_attempts.attempt is 'Number of the counted attempt that this try was part of; tries that do not count repeat it.';
+comment on column crm_sync.delivery_attempts.is_counted is 'False where the receiver was not at fault or not reached: misconfigured, not attempted, no usable answer.';
+comment on column crm_sync.delivery_attempts.status is 'HTTP status of the receiver, where there was one.';
+
+-- sql/crm_sync/04_ledger/envelopes.sql
+
+-- One row for each request handed to pg_net: which of its ids is ours, until when we wait, what became of it.
+-- pg_net's own tables are unlogged and its ids start again at 1 after a crash; this is what remains.
+
+create table crm_sync.envelopes (
+    envelope_id     uuid         primary key,
+    destination     text         not null,
+    request_id      bigint       not null,
+    delivery_count  int          not null,
+    dispatched_at   timestamptz  not null,
+    lease_until     timestamptz  not null,
+    status          text         not null default 'in_flight',
+    http_status     int,
+    error           text,
+    settled_at      timestamptz,
+    constraint envelope_status_is_known check (status in ('in_flight', 'answered', 'failed', 'lost', 'taken_back')),
+    constraint settled_exactly_when_not_in_flight check ((status = 'in_flight') = (settled_at is null))
+) with (fillfactor = 80);
+
+create index envelopes_in_flight_idx on crm_sync.envelopes (dispatched_at)
+    where status = 'in_flight';
+
+alter table crm_sync.envelopes enable row level security;
+
+comment on table crm_sync.envelopes is 'One request to the Edge Function with up to 100 deliveries. No personal data.';
+comment on column crm_sync.envelopes.request_id is 'Id in net.http_request_queue and net._http_response; not unique over a crash of the server.';
+comment on column crm_sync.envelopes.status is
+    'answered: our signed answer. failed: no usable answer of ours. lost: gone from pg_net. taken_back: lease ended in the queue, or stop().';
+
+-- sql/crm_sync/04_ledger/faults.sql
+
+-- What our own code could not do: a place, an SQLSTATE, a time. Written by the exception blocks of capture, dispatch and
+-- tick, which must not fail the application; at most one row a minute for each place and SQLSTATE.
+
+create table crm_sync.faults (
+    fault_id    bigint       generated always as identity primary key,
+    place       text         not null,
+    sql_state   text         not null,
+    detail      text,
+    noticed_at  timestamptz  not null default clock_timestamp()
+);
+
+create index faults_newest_of_place_idx on crm_sync.faults (place, noticed_at);
+
+alter table crm_sync.faults enable row level security;
+
+create function crm_sync._note_fault(p_place text, p_sql_state text, p_message text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.faults (place, sql_state, detail)
+    select p_place, p_sql_state, crm_sync._harmless_message(p_sql_state, p_message)
+    where not exists (
+        select from crm_sync.faults as known
+        where known.place = p_place
+          and known.noticed_at > clock_timestamp() - interval '1 minute'
+          and known.sql_state = p_sql_state
+    );
+exception when others then
+    raise log 'crm-sync: fault in % (SQLSTATE %) could not be stored (SQLSTATE %)', p_place, p_sql_state, sqlstate;
+end;
+$$;
+
+create function crm_sync._harmless_message(p_sql_state text, p_message text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    -- Classes 42 (names, syntax, rights) and CS (ours) quote identifiers only; others may quote values of a row.
+    select case when p_sql_state like '42%' or p_sql_state like 'CS%' then left(p_message, 500) end;
+$$;
+
+comment on table crm_sync.faults is 'Errors that our own code caught so that the application''s write did not fail. No personal data.';
+comment on function crm_sync._note_fault(text, text, text) is 'Stores a caught error, never raises; at most one row a minute for each place and SQLSTATE.';
+comment on function crm_sync._harmless_message(text, text) is 'The message where it can hold no value of a row, else null.';
+
+revoke all on function crm_sync._note_fault(text, text, text), crm_sync._harmless_message(text, text) from public;
+
+-- sql/crm_sync/04_ledger/related_changes.sql
+
+-- A customer was corrected: which requests does that change? Asked after the commit, by the tick, because a transaction
+-- that inserts a request of theirs at the same moment sees neither the correction nor is it seen by it.
+
+create table crm_sync.related_changes (
+    related_change_id  bigint       generated always as identity primary key,
+    table_name         text         not null,
+    row_id             text         not null,
+    changed_at         timestamptz  not null default clock_timestamp(),
+    first_seen_at      timestamptz,
+    horizon            xid8
+);
+
+alter table crm_sync.related_changes enable row level security;
+
+comment on table crm_sync.related_changes is 'Changed rows whose effect on rows of other tables the tick has still to capture.';
+comment on column crm_sync.related_changes.first_seen_at is 'When the affected rows visible then were captured.';
+comment on column crm_sync.related_changes.horizon is
+    'Transactions older than this may have read the row before its change; looked at once more when all have ended.';
+
+-- sql/crm_sync/05_capture/attach.sql
+
+-- attach(), attach_related(), detach(), reattach(): put capture on a table, take it off, make it anew.
+-- Lock: share row exclusive on the table while its triggers are made or dropped, waited for 3 s at most.
+
+create function crm_sync.attach(
+    p_table        regclass,
+    p_route        text,
+    p_watched      text[],
+    p_ordering_key text,
+    p_condition    text default 'true',
+    p_transition   text default 'true',
+    p_columns      text[] default null,
+    p_joined       text default null
+)
+returns crm_sync.attachments
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_columns    text[] := coalesce(
+        p_columns,
+        (select array_agg(keys.column_name) from crm_sync._primary_key(p_table) as keys
+         where keys.column_name <> all (p_watched)) || p_watched,
+        p_watched);
+    v_attachment crm_sync.attachments;
+begin
+    perform crm_sync._require_attachable(p_table, p_watched || v_columns);
+    if not exists (select from crm_sync.routes where routes.route = p_route) then
+        raise exception 'crm-sync knows no route "%"', p_route
+            using errcode = 'CS002',
+                  hint = format('known routes: %s', (select string_agg(route, ', ' order by position) from crm_sync.routes));
+    end if;
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
+    values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
+    on conflict (table_name, route) do update
+    set watched = excluded.watched, columns = excluded.columns, ordering_key = excluded.ordering_key,
+        condition = excluded.condition, transition = excluded.transition, joined = excluded.joined
+    returning * into v_attachment;
+    perform crm_sync._reattach_table(v_attachment.table_name);
+    return v_attachment;
+end;
+$$;
+
+create function crm_sync.attach_related(
+    p_table regclass, p_route text, p_target regclass, p_watched text[], p_affected text
+)
+returns crm_sync.related_attachments
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_related crm_sync.related_attachments;
+begin
+    perform crm_sync._require_attachable(p_table, p_watched);
+    if not exists (
+        select from crm_sync.attachments
+        where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route
+    ) then
+        raise exception 'route "%" is not attached to %', p_route, p_target
+            using errcode = 'CS003', hint = format('attach(%L, %L, …) first', p_target, p_route);
+    end if;
+    insert into crm_sync.related_attachments (table_name, route, target_table, watched, affected)
+    values (crm_sync._table_name(p_table), p_route, crm_sync._table_name(p_target), p_watched, p_affected)
+    on conflict (table_name, route) do update
+    set target_table = excluded.target_table, watched = excluded.watched, affected = excluded.affected
+    returning * into v_related;
+    perform crm_sync._reattach_table(v_related.table_name);
+    return v_related;
+end;
+$$;
+
+create function crm_sync._require_attachable(p_table regclass, p_columns text[])
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_class   pg_catalog.pg_class;
+    v_unknown text;
+begin
+    select * into v_class from pg_catalog.pg_class where pg_class.oid = p_table;
+    if v_class.oid is null or v_class.relkind not in ('r', 'p') or v_class.relispartition then
+        raise exception '% can not be attached: it is not an ordinary or partitioned table', coalesce(p_table::text, 'null')
+            using errcode = 'CS004', hint = 'Attach the table itself; of a partitioned table, its root.';
+    end if;
+    if not exists (select from crm_sync._primary_key(p_table)) then
+        raise exception '% can not be attached: it has no primary key', p_table
+            using errcode = 'CS004', hint = 'alter table … add primary key (…): deliveries name their row by it.';
+    end if;
+    select string_agg(quote_ident(columns.name), ', ') into v_unknown
+    from unnest(p_columns) as columns (name)
+    where not exists (
+        select from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table and attributes.attname = columns.name
+          and attributes.attnum > 0 and not attributes.attisdropped
+    );
+    if v_unknown is not null or cardinality(p_columns) = 0 then
+        raise exception '% has no column %', p_table, coalesce(v_unknown, 'to watch')
+            using errcode = 'CS004', hint = 'Name columns of the table itself.';
+    end if;
+end;
+$$;
+
+comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
+    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 table locked for 3 s. Role: owner of the table.';
+comment on function crm_sync.attach_related(regclass, text, regclass, text[], text) is
+    'A change of these columns counts as a change of the rows of another table that the query (over new) names, as a customer''s of their requests. Safe to repeat. Errors: CS003 route not attached to the target, CS004. Role: owner of the table.';
+comment on function crm_sync._require_attachable(regclass, text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
+
+revoke all on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text),
+    crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[]) from public;
+
+-- sql/crm_sync/05_capture/catalog.sql
+
+-- Reads the catalog for attach(): names, primary keys, and how two values of a column are compared.
+
+create function crm_sync._table_name(p_table regclass)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select format('%I.%I', namespaces.nspname, classes.relname)
+    from pg_catalog.pg_class as classes
+    join pg_catalog.pg_namespace as namespaces on namespaces.oid = classes.relnamespace
+    where classes.oid = p_table;
+$$;
+
+create function crm_sync._primary_key(p_table regclass)
+returns table (column_name text, column_type text)
+language sql
+stable
+set search_path = ''
+as $$
+    select attributes.attname::text, format_type(attributes.atttypid, attributes.atttypmod)
+    from pg_catalog.pg_index as indexes
+    cross join unnest(indexes.indkey::int2[]) with ordinality as keys (attnum, position)
+    join pg_catalog.pg_attribute as attributes
+      on attributes.attrelid = indexes.indrelid and attributes.attnum = keys.attnum
+    where indexes.indrelid = p_table and indexes.indisprimary
+    order by keys.position;
+$$;
+
+create function crm_sync._row_id_sql(p_table regclass, p_alias text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select case count(*)
+        when 1 then format('%s.%I::text', p_alias, min(keys.column_name))
+        else format('jsonb_build_array(%s)::text', string_agg(format('%s.%I', p_alias, keys.column_name), ', '))
+    end
+    from crm_sync._primary_key(p_table) as keys;
+$$;
+
+create function crm_sync._row_matches_sql(p_table regclass, p_alias text, p_row_id text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    -- The id is cast to the key's type, never the column to text: the primary key's index serves.
+    select string_agg(
+        case count_keys
+            when 1 then format('%s.%I = %s::%s', p_alias, column_name, p_row_id, column_type)
+            else format('%s.%I = (%s::jsonb ->> %s)::%s', p_alias, column_name, p_row_id, position - 1, column_type)
+        end, ' and ')
+    from (
+        select keys.column_name, keys.column_type, row_number() over () as position, count(*) over () as count_keys
+        from crm_sync._primary_key(p_table) as keys
+    ) as numbered;
+$$;
+
+create function crm_sync._same_row_sql(p_table regclass)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select string_agg(format('old.%1$I = new.%1$I', keys.column_name), ' and ')
+    from crm_sync._primary_key(p_table) as keys;
+$$;
+
+create function crm_sync._changed_sql(p_table regclass, p_columns text[])
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    -- json, xml, point and their like have no equality that `is distinct from` can use: compared as text.
+    select string_agg(
+        case when exists (
+                select from pg_catalog.pg_opclass as classes
+                where classes.opcdefault
+                  and classes.opcmethod = (select am.oid from pg_catalog.pg_am as am where am.amname = 'btree')
+                  and (classes.opcintype = types.oid or types.typbasetype = classes.opcintype)
+            ) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
+            then format('old.%1$I is distinct from new.%1$I', attributes.attname)
+            else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
+        end, ' or ' order by array_position(p_columns, attributes.attname::text))
+    from pg_catalog.pg_attribute as attributes
+    join pg_catalog.pg_type as types on types.oid = attributes.atttypid
+    where attributes.attrelid = p_table
+      and attributes.attname = any (p_columns)
+      and not attributes.attisdropped;
+$$;
+
+comment on function crm_sync._table_name(regclass) is 'schema.table, quoted where needed, whatever the search_path.';
+comment on function crm_sync._primary_key(regclass) is 'Columns of the primary key in order; no rows where there is none.';
+comment on function crm_sync._row_id_sql(regclass, text) is 'SQL text: the row id of an aliased row.';
+comment on function crm_sync._row_matches_sql(regclass, text, text) is 'SQL boolean: the aliased row has this row id.';
+comment on function crm_sync._same_row_sql(regclass) is 'SQL boolean: old and new are the same row.';
+comment on function crm_sync._changed_sql(regclass, text[]) is 'SQL boolean: one of the columns differs between old and new.';
+
+revoke all on function crm_sync._table_name(regclass), crm_sync._primary_key(regclass),
+    crm_sync._row_id_sql(regclass, text), crm_sync._row_matches_sql(regclass, text, text),
+    crm_sync._same_row_sql(regclass), crm_sync._changed_sql(regclass, text[]) from public;
+
+-- sql/crm_sync/05_capture/detach.sql
+
+-- The exact inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay.
+
+create function crm_sync.detach(p_table regclass, p_route text default null)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = '' set lock_timeout = '3s'
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_detached   crm_sync.attachments[];
+    v_function   regprocedure;
+begin
+    with detached as (
+        delete from crm_sync.attachments
+        where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
+        returning attachments.*
+    )
+    select array_agg(detached::crm_sync.attachments) into v_detached from detached;
+    delete from crm_sync.related_attachments as related
+    where related.table_name = v_table_name and related.route = coalesce(p_route, related.route);
+
+    if exists (select from crm_sync.attachments where attachments.table_name = v_table_name)
+        or exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
+        perform crm_sync._reattach_table(v_table_name);
+    else
+        execute format('drop trigger if exists crm_sync_capture_insert on %s', v_table_name);
+        execute format('drop trigger if exists crm_sync_capture_update on %s', v_table_name);
+        for v_function in select crm_sync._generated_functions(v_table_name) loop
+            execute format('drop function %s', v_function);
+        end loop;
+    end if;
+    return query select * from unnest(v_detached);
+end;
+$$;
+
+create function crm_sync._generated_functions(p_table_name text)
+returns setof regprocedure
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    -- A route's record function stays as long as deliveries of it may wait for their first claim.
+    return query
+    select procedures.oid::regprocedure
+    from pg_catalog.pg_proc as procedures
+    where procedures.pronamespace = 'crm_sync'::regnamespace
+      and procedures.proname in (
+          crm_sync._generated_name('_capture_', p_table_name),
+          crm_sync._generated_name('_recapture_', p_table_name),
+          crm_sync._generated_name('_related_', p_table_name)
+      );
+end;
+$$;
+
+comment on function crm_sync.detach(regclass, text) is
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 table locked for 3 s.';
+comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
+
+revoke all on function crm_sync.detach(regclass, text), crm_sync._generated_functions(text) from public;
+
+-- sql/crm_sync/05_capture/fired.sql
+
+-- Turns attachments into static functions, so that no SQL is planned anew per row: one capture function a table, one
+-- that captures changes handed to it as JSON (repair, backfill), and one a route that builds records.
+-- Called by attach() and reattach(). Every generated function is owned and executable by the installer alone.
+
+create function crm_sync._generated_name(p_prefix text, p_table_name text, p_suffix text default '')
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select case
+        when plain.name ~ '^(_{1,2}[a-z0-9]+)+$' and length(plain.name) <= 63 then plain.name
+        else left(regexp_replace(lower(plain.name), '[^a-z0-9]+', '_', 'g'), 50) || '_' || left(md5(plain.name), 8)
+    end
+    from (
+        select p_prefix || regexp_replace(replace(p_table_name, '.', '__'), '^public__', '') || p_suffix as name
+    ) as plain;
+$$;
+
+create function crm_sync._columns_sql(p_columns text[], p_alias text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select string_agg(format('%s.%I', p_alias, columns.name), ', ' order by columns.position)
+    from unnest(p_columns) with ordinality as columns (name, position);
+$$;
+
+create function crm_sync._fired_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_table      regclass := p_attachment.table_name::regclass;
+    v_route      crm_sync.routes;
+    v_record     text := 'null::jsonb';
+    v_transition text := '';
+begin
+    select * into strict v_route from crm_sync.routes where routes.route = p_attachment.route;
+    if v_route.kind = 'event' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'new'));
+    end if;
+    if p_attachment.transition <> 'true' then
+        -- A row whose last delivery is dead is mended by mending the row: then the condition alone decides.
+        v_transition := format(e'\n      and ((%s) is true or crm_sync._last_is_dead(%L, %s, %L))',
+                               p_attachment.transition, p_attachment.table_name,
+                               crm_sync._row_id_sql(v_table, 'new'), p_attachment.route);
+    end if;
+    return format(
+        $sql$    select %s as position, %L as route, %L as destination, %s as row_id, (%s)::text as ordering_key, %s as record
+    from new_rows as new
+    left join old_rows as old on %s
+    where (old.%I is null or %s)
+      and (%s) is true%s
+$sql$,
+        v_route.position, p_attachment.route, v_route.destination, crm_sync._row_id_sql(v_table, 'new'),
+        p_attachment.ordering_key, v_record, crm_sync._same_row_sql(v_table),
+        (select keys.column_name from crm_sync._primary_key(v_table) as keys limit 1),
+        crm_sync._changed_sql(v_table, p_attachment.watched), p_attachment.condition, v_transition
+    );
+end;
+$$;
+
+create function crm_sync._last_is_dead(p_table_name text, p_row_id text, p_route text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return coalesce((
+        select deliveries.status = 'dead'
+        from crm_sync.deliveries
+        where deliveries.row_id = p_row_id
+          and deliveries.table_name = p_table_name
+          and deliveries.route = p_route
+        order by deliveries.delivery_id desc
+        limit 1
+    ), false);
+end;
+$$;
+
+create function crm_sync._all_fired_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select string_agg(crm_sync._fired_sql(attachments), e'    union all\n' order by routes.position)
+    from crm_sync.attachments
+    join crm_sync.routes on routes.route = attachments.route
+    where attachments.table_name = p_table_name;
+$$;
+
+create function crm_sync._related_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select format(
+        $sql$
+
+        insert into crm_sync.related_changes (table_name, row_id)
+        select %L, %s
+        from new_rows as new
+        join old_rows as old on %s
+        where %s;$sql$,
+        p_table_name, crm_sync._row_id_sql(p_table_name::regclass, 'new'),
+        crm_sync._same_row_sql(p_table_name::regclass),
+        string_agg(crm_sync._changed_sql(p_table_name::regclass, related.watched), ' or ')
+    )
+    from crm_sync.related_attachments as related
+    where related.table_name = p_table_name
+    having count(*) > 0;
+$$;
+
+comment on function crm_sync._generated_name(text, text, text) is 'Name of a generated function: readable, at most 63 bytes, different for different tables.';
+comment on function crm_sync._columns_sql(text[], text) is 'SQL text: a list of aliased columns.';
+comment on function crm_sync._fired_sql(crm_sync.attachments) is 'SQL query over new_rows and old_rows: the deliveries that one route fires.';
+comment on function crm_sync._last_is_dead(text, text, text) is 'Whether the newest delivery of this row and route is dead: then mending the row fires the route again.';
+comment on function crm_sync._all_fired_sql(text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';
+comment on function crm_sync._related_sql(text) is 'SQL statement: note the changed rows on which rows of other tables depend; null where there are none.';
+
+revoke all on function crm_sync._generated_name(text, text, text), crm_sync._columns_sql(text[], text),
+    crm_sync._fired_sql(crm_sync.attachments), crm_sync._last_is_dead(text, text, text),
+    crm_sync._all_fired_sql(text), crm_sync._related_sql(text) from public;
+
+-- sql/crm_sync/05_capture/function_capture.sql
+
+-- The text of a table's capture function. It runs inside the application's statement: one exception block around
+-- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most, inserts only.
+-- Definer, because the application's roles have no rights in crm_sync.
+
+create function crm_sync._capture_function_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_fired   text := crm_sync._all_fired_sql(p_table_name);
+    v_related text := coalesce(crm_sync._related_sql(p_table_name), '');
+    v_insert  text;
+    v_update  text;
+begin
+    if v_fired is not null then
+        v_insert := crm_sync._insert_deliveries_sql(
+            p_table_name, e'\n        with old_rows as (select * from new_rows where false)', v_fired);
+        v_update := crm_sync._insert_deliveries_sql(p_table_name, '', v_fired);
+    end if;
+    return format(
+        $sql$
+create or replace function crm_sync.%1$I()
+returns trigger
+language plpgsql
+security definer
+set search_path = '' set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $capture$
+#variable_conflict use_column
+declare
+    v_may_dispatch boolean;
+    v_count        int;
+begin
+    v_may_dispatch := current_setting('crm_sync.dispatch_queued', true) is distinct from pg_current_xact_id()::text;
+    if tg_op = 'INSERT' then%2$s
+    else%3$s%4$s
+    end if;
+    if v_may_dispatch and v_count between 1 and 20 then
+        perform set_config('crm_sync.dispatch_queued', pg_current_xact_id()::text, true);
+    end if;
+    return null;
+exception when others then
+%5$s    return null;
+end;
+$capture$;
+$sql$,
+        crm_sync._generated_name('_capture_', p_table_name),
+        coalesce(v_insert, e'\n        null;'), coalesce(v_update, e'\n        null;'), v_related, crm_sync._capture_handler_sql(p_table_name)
+    );
+end;
+$$;
+
+create function crm_sync._insert_deliveries_sql(p_table_name text, p_with text, p_fired text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    select format(
+        $sql$%2$s
+        insert into crm_sync.deliveries (
+            route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
+        )
+        select fired.route, fired.destination, %1$L, fired.row_id, tg_op, fired.ordering_key, fired.record,
+               v_may_dispatch and row_number() over () = 1 and count(*) over () <= 20
+        from (
+%3$s        ) as fired
+        order by fired.position;
+        get diagnostics v_count = row_count;$sql$,
+        p_table_name, p_with, p_fired);
+$$;
+
+create function crm_sync._capture_handler_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    -- to_jsonb of the whole row works whatever has happened to its columns; only attached ones are kept.
+    v_picked  text := format('crm_sync._pick(to_jsonb(%%1$s), %L)', crm_sync._attached_columns(p_table_name));
+    v_row_ids text := crm_sync._row_id_sql(p_table_name::regclass, 'new');
+begin
+    return format(
+        $sql$    begin
+        if tg_op = 'INSERT' then
+            perform crm_sync._capture_failed(
+                %1$L, tg_op,
+                null,
+                (select jsonb_agg(%3$s) from new_rows as new),
+                (select array_agg(%4$s) from new_rows as new),
+                sqlstate, sqlerrm);
+        else
+            perform crm_sync._capture_failed(
+                %1$L, tg_op,
+                (select jsonb_agg(%2$s) from old_rows as old),
+                (select jsonb_agg(%3$s) from new_rows as new),
+                (select array_agg(%4$s) from new_rows as new),
+                sqlstate, sqlerrm);
+        end if;
+    exception when others then
+        raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
+    end;
+$sql$,
+        p_table_name, format(v_picked, 'old'), format(v_picked, 'new'), v_row_ids);
+end;
+$$;
+
+create function crm_sync._attached_columns(p_table_name text)
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+    select array_agg(distinct used.column_name)
+    from (
+        select unnest(attachments.watched || attachments.columns) as column_name
+        from crm_sync.attachments
+        where attachments.table_name = p_table_name
+        union all
+        select unnest(related.watched)
+        from crm_sync.related_attachments as related
+        where related.table_name = p_table_name
+        union all
+        select keys.column_name
+        from crm_sync._primary_key(p_table_name::regclass) as keys
+    ) as used;
+$$;
+
+comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
+comment on function crm_sync._insert_deliveries_sql(text, text, text) is 'The insert of a capture function, for insert or update.';
+comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
+comment on function crm_sync._attached_columns(text) is 'Every column of a table that some attachment names, and its primary key.';
+
+revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text, text),
+    crm_sync._capture_handler_sql(text), crm_sync._attached_columns(text) from public;
+
+-- sql/crm_sync/05_capture/function_recapture.sql
+
+-- The text of the function that captures changes handed to it as JSON: the tick's repair, related changes, backfill.
+-- Same queries as the trigger's, over the same names: what fires there fires here.
+
+create function crm_sync._recapture_function_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select case when crm_sync._all_fired_sql(p_table_name) is not null then format(
+        $sql$
+create or replace function crm_sync.%1$I(
+    p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean
+)
+returns setof bigint
+language plpgsql
+set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $recapture$
+begin
+    return query
+    with new_rows as (select * from jsonb_populate_recordset(null::%2$s, p_new_rows)),
+    old_rows as (select * from jsonb_populate_recordset(null::%2$s, p_old_rows))
+    insert into crm_sync.deliveries (
+        route, destination, table_name, row_id, operation, ordering_key, record, is_backfill
+    )
+    select fired.route, fired.destination, %2$L, fired.row_id, p_operation, fired.ordering_key, fired.record, p_is_backfill
+    from (
+%3$s    ) as fired
+    where p_routes is null or fired.route = any (p_routes)
+    order by fired.position
+    returning deliveries.delivery_id;
+end;
+$recapture$;
+$sql$,
+        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name)) end;
+$$;
+
+comment on function crm_sync._recapture_function_sql(text) is 'SQL text of a table''s recapture function; null where no route is attached.';
+
+revoke all on function crm_sync._recapture_function_sql(text) from public;
+
+-- sql/crm_sync/05_capture/function_record.sql
+
+-- The text of the function that builds a route's records, called at the first claim.
+-- State route: from the row as it now is; no row, no record. Event route: from the row as captured.
+
+create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_table  regclass := p_attachment.table_name::regclass;
+    v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
+    v_record text := 'deliveries.record';
+    v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
+begin
+    if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'this'));
+        v_source := format('join %s as this on %s', p_attachment.table_name,
+                           crm_sync._row_matches_sql(v_table, 'this', 'deliveries.row_id'));
+    end if;
+    return format(
+        $sql$
+create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb)
+language plpgsql
+set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $record$
+#variable_conflict use_column
+begin
+    return query
+    select deliveries.delivery_id,
+           %2$s%3$s
+    from crm_sync.deliveries
+    %4$s
+    where deliveries.delivery_id = any (p_delivery_ids);
+end;
+$record$;
+$sql$,
+        crm_sync._generated_name('_record_', p_attachment.table_name, '__' || p_attachment.route),
+        v_record, v_joined, v_source);
+end;
+$$;
+
+comment on function crm_sync._record_function_sql(crm_sync.attachments) is 'SQL text of the function that builds the records of one table and route.';
+
+revoke all on function crm_sync._record_function_sql(crm_sync.attachments) from public;
+
+-- sql/crm_sync/05_capture/function_related.sql
+
+-- The text of the function that finds which rows of other tables a changed row affects.
+
+create function crm_sync._related_function_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    select format(
+        $sql$
+create or replace function crm_sync.%I(p_row_ids text[])
+returns table (route text, target_table text, row_id text)
+language plpgsql
+set search_path = ''
+as $related$
+#variable_conflict use_column
+begin
+    return query
+%s;
+end;
+$related$;
+$sql$,
+        crm_sync._generated_name('_related_', p_table_name),
+        string_agg(format(
+            $sql$    select distinct %L, %L, affected.row_id
+    from unnest(p_row_ids) as changed (row_id)
+    join %s as new on %s
+    cross join lateral (%s) as affected (row_id)$sql$,
+            related.route, related.target_table, p_table_name,
+            crm_sync._row_matches_sql(p_table_name::regclass, 'new', 'changed.row_id'), related.affected
+        ), e'\n    union all\n'))
+    from crm_sync.related_attachments as related
+    where related.table_name = p_table_name
+    having count(*) > 0;
+$$;
+
+comment on function crm_sync._related_function_sql(text) is 'SQL text of the function that finds the rows that a changed row affects; null where there is no need.';
+
+revoke all on function crm_sync._related_function_sql(text) from public;
+
+-- sql/crm_sync/05_capture/has_fired.sql
+
+-- For conditions and joined values given to attach(): what the ledger knows about a row.
+
+create function crm_sync.has_fired(p_table_name text, p_row_id text, p_route text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select exists (
+            select from crm_sync.deliveries
+            where deliveries.row_id = p_row_id
+              and deliveries.table_name = p_table_name
+              and deliveries.route = p_route
+        )
+    );
+end;
+$$;
+
+comment on function crm_sync.has_fired(text, text, text) is
+    'Whether the route was ever captured for this row, as far back as the ledger is kept (settings.keep_trace). Table as schema.table. Safe to repeat. Role: owner.';
+
+revoke all on function crm_sync.has_fired(text, text, text) from public;
+
+-- sql/crm_sync/05_capture/reattach.sql
+
+-- Makes triggers and generated functions agree with crm_sync.attachments. Every migration ends with reattach().
+
+create function crm_sync.reattach()
+returns setof text
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_table_name text;
+begin
+    for v_table_name in
+        select attachments.table_name from crm_sync.attachments
+        union
+        select related.table_name from crm_sync.related_attachments as related
+        order by 1
+    loop
+        perform crm_sync._reattach_table(v_table_name);
+        return next v_table_name;
+    end loop;
+end;
+$$;
+
+create function crm_sync._reattach_table(p_table_name text)
+returns void
+language plpgsql
+set search_path = '' set lock_timeout = '3s'
+as $$
+declare
+    v_attachment crm_sync.attachments;
+begin
+    for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
+        perform crm_sync._create_generated(
+            crm_sync._generated_name('_record_', p_table_name, '__' || v_attachment.route),
+            crm_sync._record_function_sql(v_attachment));
+    end loop;
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('_recapture_', p_table_name), crm_sync._recapture_function_sql(p_table_name));
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('_related_', p_table_name), crm_sync._related_function_sql(p_table_name));
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('_capture_', p_table_name), crm_sync._capture_function_sql(p_table_name));
+    if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
+        perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_insert',
+            'after insert on %s referencing new table as new_rows');
+    end if;
+    perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
+        'after update on %s referencing old table as old_rows new table as new_rows');
+end;
+$$;
+
+create function crm_sync._create_generated(p_name text, p_sql text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if p_sql is null then
+        return;
+    end if;
+    execute p_sql;
+    execute (
+        select string_agg(format('revoke all on function %s from public', procedures.oid::regprocedure), '; ')
+        from pg_catalog.pg_proc as procedures
+        where procedures.pronamespace = 'crm_sync'::regnamespace and procedures.proname = p_name
+    );
+end;
+$$;
+
+create function crm_sync._create_trigger(p_table_name text, p_trigger text, p_event text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if not exists (
+        select from pg_catalog.pg_trigger as triggers
+        where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
+    ) then
+        execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
+                       p_trigger, p_table_name, crm_sync._generated_name('_capture_', p_table_name));
+    end if;
+end;
+$$;
+
+comment on function crm_sync.reattach() is
+    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables.';
+comment on function crm_sync._reattach_table(text) is 'The same for one table.';
+comment on function crm_sync._create_generated(text, text) is 'Creates a generated function, not executable by PUBLIC; nothing where there is no text.';
+comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there: an existing one costs no lock.';
+
+revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
+    crm_sync._create_trigger(text, text, text) from public;
+
+-- sql/crm_sync/06_dispatch/at_commit.sql
+
+-- Dispatch at commit: one deferred trigger a transaction, on the row that capture flagged. It finds the transaction's
+-- deliveries by their next_attempt_at, the start of the transaction, and posts one envelope a destination.
+-- Whatever stands in the way leaves them to the tick. It runs inside the application's commit: it must not fail it.
+
+create function crm_sync._dispatch_at_commit()
+returns trigger
+language plpgsql
+security definer
+set search_path = '' set lock_timeout = '200ms'
+as $$
+declare
+    v_destination text;
+begin
+    -- A later statement of this transaction may queue another dispatch (set constraints … immediate).
+    perform set_config('crm_sync.dispatch_queued', '', true);
+    -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        return null;
+    end if;
+    for v_destination in
+        select distinct deliveries.destination
+        from crm_sync.destinations
+        join crm_sync.deliveries on deliveries.destination = destinations.destination
+        where deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
+          and deliveries.next_attempt_at = new.next_attempt_at
+    loop
+        exit when crm_sync._session_posts() >= (select settings.max_posts_per_session from crm_sync.settings);
+        if crm_sync._may_dispatch(v_destination) and crm_sync._has_no_rate(v_destination)
+            and crm_sync._free_requests(v_destination) > 0 then
+            perform set_config('crm_sync.session_posts', (
+                crm_sync._session_posts()
+                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), 1)
+            )::text, false);
+        end if;
+    end loop;
+    return null;
+exception when others then
+    perform crm_sync._note_fault('dispatch at commit', sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
+create constraint trigger dispatch_at_commit
+after insert on crm_sync.deliveries
+deferrable initially deferred
+for each row
+when (new.dispatch_at_commit)
+execute function crm_sync._dispatch_at_commit();
+
+create function crm_sync._keys_due_at(p_destination text, p_next_attempt_at timestamptz)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select array_agg(keys.ordering_key order by keys.first_id)
+        from (
+            select due.ordering_key, min(due.delivery_id) as first_id
+            from (
+                select deliveries.ordering_key, deliveries.delivery_id
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination
+                  and deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
+                  and deliveries.next_attempt_at = p_next_attempt_at
+                order by deliveries.delivery_id
+                limit 100
+            ) as due
+            group by due.ordering_key
+        ) as keys
+    );
+end;
+$$;
+
+create function crm_sync._session_posts()
+returns int
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(nullif(current_setting('crm_sync.session_posts', true), '')::int, 0)
+    );
+end;
+$$;
+
+comment on function crm_sync._dispatch_at_commit() is
+    'Posts the transaction''s own deliveries at its commit, if the way is free. Definer: the application''s roles have no rights in crm_sync, vault or net.';
+comment on function crm_sync._keys_due_at(text, timestamptz) is 'Keys of the deliveries captured by the transaction that started then, in order of capture, 100 deliveries at most.';
+comment on function crm_sync._session_posts() is
+    'Requests that this session has posted at commit. Pooled sessions live long and net.wake() leaves a callback behind each time.';
+
+revoke all on function crm_sync._dispatch_at_commit(), crm_sync._keys_due_at(text, timestamptz), crm_sync._session_posts() from public;
+
+-- sql/crm_sync/06_dispatch/build_records.sql
+
+-- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own:
+-- a table that was changed under us holds up its own deliveries and no others.
+
+create function crm_sync._build_records(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, is_gone boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_group record;
+begin
+    return query
+        select deliveries.delivery_id, deliveries.record, false
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
+
+    for v_group in
+        select deliveries.route, deliveries.table_name, array_agg(deliveries.delivery_id) as delivery_ids
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is null
+        group by deliveries.route, deliveries.table_name
+    loop
+        begin
+            return query execute format(
+                'select ids.delivery_id, built.record, built.delivery_id is null
+                 from unnest($1) as ids (delivery_id)
+                 left join crm_sync.%I($1) as built on built.delivery_id = ids.delivery_id',
+                crm_sync._generated_name('_record_', v_group.table_name, '__' || v_group.route)
+            ) using v_group.delivery_ids;
+        exception when others then
+            perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
+end;
+$$;
+
+comment on function crm_sync._build_records(bigint[]) is
+    'The record of each delivery: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
+
+revoke all on function crm_sync._build_records(bigint[]) from public;
+
+-- sql/crm_sync/06_dispatch/claim.sql
+
+-- The one transition into in_flight. The caller holds the keys' locks and the rows; records are read here, in a
+-- statement younger than both, and frozen: every attempt of a delivery sends the same body.
+
+create function crm_sync._claim(p_delivery_ids bigint[], p_max_envelopes int, p_claimed_at timestamptz, p_now timestamptz)
+returns table (delivery_id bigint, envelope_id uuid, "position" bigint)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return query
+    with built as materialized (
+        select * from crm_sync._build_records(p_delivery_ids)
+    ),
+    judged as (
+        select ids.position, deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
+               built.record, octet_length(built.record::text) + 400 as bytes,
+               case
+                   when built.delivery_id is null then 'unbuilt'
+                   when built.is_gone then 'row_deleted'
+                   when octet_length(built.record::text) + 400 > settings.max_delivery_bytes then 'too_large'
+                   else 'sendable'
+               end as verdict
+        from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
+        join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+        cross join crm_sync.settings
+        left join built on built.delivery_id = ids.delivery_id
+    ),
+    finished as (
+        update crm_sync.deliveries
+        set status = case judged.verdict when 'row_deleted' then 'cancelled' else 'dead' end,
+            last_error_code = judged.verdict,
+            finished_at = p_now,
+            is_parked = false
+        from judged
+        where deliveries.delivery_id = judged.delivery_id and judged.verdict in ('row_deleted', 'too_large')
+    ),
+    put_off as (
+        update crm_sync.deliveries
+        set next_attempt_at = p_now + interval '1 minute', last_error_code = 'record_not_built'
+        from judged
+        where deliveries.delivery_id = judged.delivery_id and judged.verdict = 'unbuilt'
+    ),
+    sendable as (
+        -- Nothing passes one of its key that could not be built.
+        select *
+        from (
+            select judged.*,
+                   bool_and(judged.verdict <> 'unbuilt') over (
+                       partition by judged.ordering_key order by judged.position) as is_reached
+            from judged
+        ) as reached
+        where reached.verdict = 'sendable' and reached.is_reached
+    ),
+    packed as (
+        select listed.*
+        from (
+            select array_agg(sendable.delivery_id order by sendable.position) as ids,
+                   array_agg(sendable.record order by sendable.position) as records,
+                   crm_sync._pack(
+                       array_agg(sendable.ordering_key order by sendable.position),
+                       array_agg(sendable.bytes order by sendable.position),
+                       array_agg(sendable.envelope_failure_count order by sendable.position),
+                       (select settings.max_envelope_deliveries from crm_sync.settings),
+                       (select settings.max_envelope_bytes from crm_sync.settings),
+                       p_max_envelopes) as envelopes
+            from sendable
+        ) as arrays
+        cross join unnest(arrays.ids, arrays.records, arrays.envelopes) with ordinality
+            as listed (delivery_id, record, envelope, position)
+        where listed.envelope is not null
+    ),
+    named as (
+        select numbers.envelope, gen_random_uuid() as envelope_id
+        from (select distinct packed.envelope from packed) as numbers
+    )
+    update crm_sync.deliveries
+    set status = 'in_flight',
+        envelope_id = named.envelope_id,
+        record = packed.record,
+        claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
+        is_parked = false
+    from packed
+    join named on named.envelope = packed.envelope
+    where deliveries.delivery_id = packed.delivery_id
+    returning deliveries.delivery_id, deliveries.envelope_id, packed.position;
+end;
+$$;
+
+comment on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) is
+    'Marks deliveries as in flight, in envelopes with ids of their own; cancels those whose row is gone, ends those too large, puts off those whose record can not be built.';
+
+revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) from public;
+
+-- sql/crm_sync/06_dispatch/dispatch.sql
+
+-- Claim → record → sign → post, for given keys of one destination. Called at commit and by the tick.
+-- Lock order: keys (advisory, never waited for), then rows of deliveries (skip locked).
+
+create function crm_sync._dispatch_keys(
+    p_destination text, p_keys text[], p_max_envelopes int, p_now timestamptz default clock_timestamp()
+)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_url          text := crm_sync._function_url();
+    v_secrets      text[] := crm_sync._signing_secrets();
+    v_keys         text[];
+    v_claimed_at   timestamptz;
+    v_delivery_ids bigint[];
+    v_covers       jsonb;
+    v_envelope     record;
+    v_count        int := 0;
+begin
+    if v_url is null or v_secrets is null then
+        raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
+            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
+    end if;
+    v_keys := crm_sync._lock_keys(p_destination, p_keys);
+    -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
+    select array_agg(claimable.delivery_id order by claimable.position),
+           jsonb_object_agg(claimable.delivery_id, claimable.covers) filter (where claimable.covers is not null)
+    into v_delivery_ids, v_covers
+    from crm_sync._claimable(p_destination, v_keys, p_now) as claimable;
+    if v_delivery_ids is null then
+        return 0;
+    end if;
+    -- Taken before the records are read: claimed_at is never later than the snapshot behind a record.
+    v_claimed_at := clock_timestamp();
+    for v_envelope in
+        select claimed.envelope_id, array_agg(claimed.delivery_id order by claimed.position) as delivery_ids
+        from crm_sync._claim(v_delivery_ids, p_max_envelopes, v_claimed_at, p_now) as claimed
+        group by claimed.envelope_id
+        order by min(claimed.position)
+    loop
+        perform crm_sync._post_envelope(v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, v_url, v_secrets, p_now);
+        v_count := v_count + 1;
+    end loop;
+    if v_covers is not null then
+        perform crm_sync._cover(v_covers);
+    end if;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._cover(p_covers jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.deliveries
+    set covered_by = leaders.delivery_id
+    from jsonb_each(p_covers) as covers (leader, ids)
+    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
+    cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
+    where deliveries.delivery_id = covered.delivery_id::bigint;
+end;
+$$;
+
+comment on function crm_sync._dispatch_keys(text, text[], int, timestamptz) is
+    'Claims what may leave on these keys and posts it in at most so many envelopes; returns how many. CS010: Vault is not set up; everything waits.';
+
+comment on function crm_sync._cover(jsonb) is 'Notes on older states of a run by which newer one, now in flight, they will be superseded.';
+
+revoke all on function crm_sync._dispatch_keys(text, text[], int, timestamptz), crm_sync._cover(jsonb) from public;
+
+-- sql/crm_sync/06_dispatch/due.sql
+
+-- The tick's dispatch: what is due, live deliveries before backfill, oldest first.
+
+create function crm_sync._dispatch_due(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_destination text;
+    v_keys        text[];
+    v_free        int;
+    v_count       int := 0;
+begin
+    for v_destination in select destinations.destination from crm_sync.destinations order by last_delivered_at nulls first loop
+        continue when not crm_sync._may_dispatch(v_destination);
+        v_free := crm_sync._free_requests(v_destination);
+        continue when v_free = 0;
+        v_keys := crm_sync._due_keys(v_destination, v_free, p_now);
+        continue when v_keys is null;
+        v_count := v_count + crm_sync._dispatch_keys(v_destination, v_keys, v_free, p_now);
+        perform crm_sync._park_followers(v_destination, crm_sync._lock_keys(v_destination, v_keys));
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._due_keys(p_destination text, p_max_envelopes int, p_now timestamptz)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        with capacity as (
+            select p_max_envelopes * settings.max_envelope_deliveries as deliveries from crm_sync.settings
+        ),
+        due as (
+            (
+                select deliveries.ordering_key, deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination and deliveries.status = 'pending'
+                  and not deliveries.is_parked and not deliveries.is_backfill and deliveries.next_attempt_at <= p_now
+                order by deliveries.next_attempt_at, deliveries.delivery_id
+                limit (select capacity.deliveries from capacity)
+            )
+            union all
+            (
+                select deliveries.ordering_key, deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination and deliveries.status = 'pending'
+                  and not deliveries.is_parked and deliveries.is_backfill and deliveries.next_attempt_at <= p_now
+                order by deliveries.next_attempt_at, deliveries.delivery_id
+                limit (select capacity.deliveries from capacity)
+            )
+        )
+        select array_agg(keys.ordering_key order by keys.is_backfill, keys.next_attempt_at, keys.delivery_id)
+        from (
+            select distinct on (due.ordering_key) due.*
+            from due
+            order by due.ordering_key, due.is_backfill, due.next_attempt_at, due.delivery_id
+        ) as keys
+    );
+end;
+$$;
+
+comment on function crm_sync._dispatch_due(timestamptz) is 'Dispatches what is due, destination by destination; returns the number of requests. Part of the tick.';
+comment on function crm_sync._due_keys(text, int, timestamptz) is 'Keys with something due, the longest waiting first, no more than fit in so many envelopes.';
+
+revoke all on function crm_sync._dispatch_due(timestamptz), crm_sync._due_keys(text, int, timestamptz) from public;
+
+-- sql/crm_sync/06_dispatch/keys.sql
+
+-- The order within one key. Whoever claims, commit or tick, first takes the key's lock, never waiting; then, in a new
+-- statement, looks at what is unfinished on it. 1,024 locks serve all keys: one a key would exhaust the lock table.
+
+create function crm_sync._lock_keys(p_destination text, p_keys text[])
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(array_agg(keys.key order by keys.position), '{}')
+        from unnest(p_keys) with ordinality as keys (key, position)
+        where pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || keys.key) & 1023)
+    );
+end;
+$$;
+
+create function crm_sync._queue_of_keys(p_destination text, p_keys text[])
+returns table (delivery_id bigint, ordering_key text, step int, next_attempt_at timestamptz, covers bigint[])
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest: the older
+    -- ones are superseded when it is delivered, and tried in turn if it goes dead.
+    return query
+    with unfinished as (
+        select deliveries.delivery_id, deliveries.ordering_key, deliveries.next_attempt_at,
+               row_number() over key_order as position,
+               routes.kind = 'state'
+                   and lead(deliveries.route) over key_order = deliveries.route
+                   and lead(deliveries.row_id) over key_order = deliveries.row_id
+                   and lead(deliveries.table_name) over key_order = deliveries.table_name as has_newer_state,
+               bool_or(deliveries.status = 'in_flight') over (partition by deliveries.ordering_key) as is_under_way
+        from crm_sync.deliveries
+        join crm_sync.routes on routes.route = deliveries.route
+        where deliveries.ordering_key = any (p_keys)
+          and deliveries.destination = p_destination
+          and deliveries.status in ('pending', 'in_flight')
+        window key_order as (
+            partition by deliveries.ordering_key
+            order by deliveries.claimed_at nulls last, deliveries.delivery_id
+        )
+    ),
+    stepped as (
+        select unfinished.*,
+               1 + count(*) filter (where unfinished.has_newer_state is not true) over (
+                   partition by unfinished.ordering_key order by unfinished.position
+                   rows between unbounded preceding and 1 preceding) as step
+        from unfinished
+        where not unfinished.is_under_way
+    )
+    select max(stepped.delivery_id) filter (where stepped.has_newer_state is not true),
+           stepped.ordering_key,
+           stepped.step::int,
+           max(stepped.next_attempt_at) filter (where stepped.has_newer_state is not true),
+           array_agg(stepped.delivery_id) filter (where stepped.has_newer_state)
+    from stepped
+    group by stepped.ordering_key, stepped.step;
+end;
+$$;
+
+create function crm_sync._claimable(p_destination text, p_keys text[], p_now timestamptz)
+returns table (delivery_id bigint, "position" bigint, covers bigint[])
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- Rows that another session holds locked end their key's turn: what follows must not overtake them.
+    return query
+    with queue as materialized (
+        select * from crm_sync._queue_of_keys(p_destination, p_keys)
+    ),
+    locked as materialized (
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.delivery_id in (select queue.delivery_id from queue where queue.next_attempt_at <= p_now)
+        for no key update skip locked
+    ),
+    reachable as (
+        select queue.*,
+               bool_and(locked.delivery_id is not null) over (partition by queue.ordering_key order by queue.step) as is_free
+        from queue
+        left join locked on locked.delivery_id = queue.delivery_id
+    )
+    select reachable.delivery_id,
+           row_number() over (order by keys.position, reachable.step),
+           reachable.covers
+    from reachable
+    join unnest(p_keys) with ordinality as keys (key, position) on keys.key = reachable.ordering_key
+    where reachable.is_free;
+end;
+$$;
+
+create function crm_sync._wake_keys(p_destination text, p_keys text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.deliveries
+    set is_parked = false
+    where deliveries.is_parked
+      and deliveries.delivery_id in (
+          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+      );
+end;
+$$;
+
+create function crm_sync._park_followers(p_destination text, p_keys text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- Only under the key's lock, and after the claim: whoever settles or cancels the one in front takes it, too.
+    update crm_sync.deliveries
+    set is_parked = true
+    where deliveries.ordering_key = any (p_keys)
+      and deliveries.destination = p_destination
+      and deliveries.status = 'pending'
+      and not deliveries.is_parked
+      and deliveries.delivery_id not in (
+          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+      );
+end;
+$$;
+
+comment on function crm_sync._lock_keys(text, text[]) is
+    'Takes the locks of these keys until the end of the transaction, without waiting; returns the keys that it got.';
+comment on function crm_sync._queue_of_keys(text, text[]) is
+    'The deliveries of each key in the order in which they may leave; nothing for a key with one under way.';
+comment on function crm_sync._claimable(text, text[], timestamptz) is
+    'Deliveries that may leave now, key by key, their rows locked; with the older states that each one covers. The caller holds the keys'' locks.';
+comment on function crm_sync._wake_keys(text, text[]) is 'Makes the one in front of each key visible to the tick again.';
+comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key.';
+
+revoke all on function crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
+    crm_sync._claimable(text, text[], timestamptz), crm_sync._wake_keys(text, text[]),
+    crm_sync._park_followers(text, text[]) from public;
+
+-- sql/crm_sync/06_dispatch/pack.sql
+
+-- Packs deliveries into envelopes. A key stays within one envelope, in order; a delivery whose envelopes failed travels
+-- with half as many others each time, at last alone; one larger than an envelope travels alone.
+
+create function crm_sync._pack(
+    p_keys text[], p_bytes int[], p_failure_counts int[], p_max_deliveries int, p_max_bytes int, p_max_envelopes int
+)
+returns int[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+    v_envelopes int[] := '{}';
+    v_envelope  int := 0;
+    v_count     int := 0;
+    v_bytes     int := 0;
+    v_limit     int;
+    v_own_limit int;
+    v_fits      boolean;
+    v_cut_key   text;
+begin
+    for i in 1 .. coalesce(cardinality(p_keys), 0) loop
+        v_own_limit := greatest(1, p_max_deliveries >> least(p_failure_counts[i], 30));
+        v_fits := v_envelope > 0 and v_count < least(v_limit, v_own_limit) and v_bytes + p_bytes[i] <= p_max_bytes;
+        if p_keys[i] = v_cut_key or (not v_fits and (
+            v_envelope = p_max_envelopes or (i > 1 and p_keys[i] = p_keys[i - 1])
+        )) then
+            -- The rest of a key waits for the answer to its beginning; with no envelope left, so does all else.
+            v_cut_key := p_keys[i];
+            v_envelopes := v_envelopes || null::int;
+            continue;
+        end if;
+        if not v_fits then
+            v_envelope := v_envelope + 1;
+            v_count := 0;
+            v_bytes := 0;
+            v_limit := p_max_deliveries;
+        end if;
+        v_limit := least(v_limit, v_own_limit);
+        v_count := v_count + 1;
+        v_bytes := v_bytes + p_bytes[i];
+        v_envelopes := v_envelopes || v_envelope;
+    end loop;
+    return v_envelopes;
+end;
+$$;
+
+comment on function crm_sync._pack(text[], int[], int[], int, int, int) is
+    'For deliveries listed key by key: the number of each one''s envelope, from 1; null: not this time. Bytes are of the request body.';
+
+revoke all on function crm_sync._pack(text[], int[], int[], int, int, int) from public;
+
+-- sql/crm_sync/06_dispatch/post.sql
+
+-- Hands one envelope to pg_net, which sends it after the commit; a rollback takes it back.
+
+create function crm_sync._post_envelope(
+    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_url text, p_secrets text[], p_now timestamptz
+)
+returns void
+language plpgsql
+set search_path = '' set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_settings  crm_sync.settings;
+    v_body      jsonb;
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+    v_headers   jsonb;
+begin
+    select * into strict v_settings from crm_sync.settings;
+    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, clock_timestamp() + v_settings.lease);
+    v_headers := jsonb_build_object(
+        'Content-Type', 'application/json',
+        'webhook-id', p_envelope_id,
+        'webhook-timestamp', v_timestamp,
+        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_secrets)
+    );
+    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until)
+    values (
+        p_envelope_id,
+        p_destination,
+        net.http_post(
+            url := p_url,
+            body := v_body,
+            headers := v_headers,
+            timeout_milliseconds := (extract(epoch from v_settings.request_timeout) * 1000)::int
+        ),
+        cardinality(p_delivery_ids),
+        p_now,
+        p_now + v_settings.lease
+    );
+end;
+$$;
+
+create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_expires_at timestamptz)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select jsonb_build_object(
+            'version', 1,
+            'expires_at', p_expires_at,
+            'destination', p_destination,
+            'deliveries', jsonb_agg(jsonb_build_object(
+                'id', deliveries.delivery_id,
+                'route', deliveries.route,
+                'attempt', deliveries.attempt_count + 1,
+                'idempotency_key', deliveries.idempotency_key,
+                'ordering_key', deliveries.ordering_key,
+                'captured_at', deliveries.captured_at,
+                'timeout_ms', case when deliveries.last_error_code = 'receiver_timeout' then 2000 else 8000 end,
+                'type', deliveries.operation,
+                'schema', (parse_ident(deliveries.table_name))[1],
+                'table', (parse_ident(deliveries.table_name))[2],
+                'record', deliveries.record
+            ) order by ids.position)
+        )
+        from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
+        join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    );
+end;
+$$;
+
+comment on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz) is
+    'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
+comment on function crm_sync._envelope_body(text, bigint[], timestamptz) is
+    'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
+
+revoke all on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz),
+    crm_sync._envelope_body(text, bigint[], timestamptz) from public;
+
+-- sql/crm_sync/06_dispatch/sign.sql
+
+-- Standard Webhooks signatures (standardwebhooks.com, "Signature scheme"): HMAC-SHA256 over id.timestamp.body, base64.
+-- pg_net sends exactly body::text, so that is what is signed; answers of the function are signed the same way.
+
+create function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p_secrets text[])
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+    -- One for each secret: during a rotation either side may know only the old or only the new one.
+    select string_agg('v1,' || encode(extensions.hmac(
+        convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
+        decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
+        'sha256'), 'base64'), ' ')
+    from unnest(p_secrets) as secrets (secret);
+$$;
+
+create function crm_sync._is_signed_by_us(p_id text, p_timestamp text, p_signatures text, p_body text, p_secrets text[])
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select coalesce(
+        regexp_split_to_array(btrim(p_signatures), ' +')
+        && regexp_split_to_array(crm_sync._signatures(p_id, p_timestamp, p_body, p_secrets), ' '),
+        false);
+$$;
+
+comment on function crm_sync._signatures(text, text, text, text[]) is 'The webhook-signature header: one v1 signature for each secret, separated by spaces.';
+comment on function crm_sync._is_signed_by_us(text, text, text, text, text[]) is 'Whether one of the signatures was made with one of the secrets.';
+
+revoke all on function crm_sync._signatures(text, text, text, text[]),
+    crm_sync._is_signed_by_us(text, text, text, text, text[]) from public;
+
+-- sql/crm_sync/06_dispatch/way_is_free.sql
+
+-- Whether a destination may be dispatched to, and with how many requests. Cheap: asked at every commit.
+
+create function crm_sync._may_dispatch(p_destination text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select settings.is_running and not destinations.is_paused
+        from crm_sync.settings
+        cross join crm_sync.destinations
+        where destinations.destination = p_destination
+    );
+end;
+$$;
+
+create function crm_sync._has_no_rate(p_destination text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return (
+        select destinations.rate_per_second is null
+        from crm_sync.destinations
+        where destinations.destination = p_destination
+    );
+end;
+$$;
+
+create function crm_sync._free_requests(p_destination text)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A bounded probe of a partial index, never a count of pg_net's queue.
+    return (
+        with in_flight as (
+            select envelopes.destination, envelopes.delivery_count
+            from crm_sync.envelopes
+            where envelopes.status = 'in_flight'
+            limit (select settings.max_requests_in_flight from crm_sync.settings)
+        )
+        select greatest(0, least(
+            settings.max_requests_in_flight - (select count(*) from in_flight)::int,
+            ceil((destinations.max_deliveries_in_flight - coalesce((
+                select sum(in_flight.delivery_count) from in_flight where in_flight.destination = p_destination), 0))
+                / settings.max_envelope_deliveries::numeric)::int
+        ))
+        from crm_sync.settings
+        cross join crm_sync.destinations
+        where destinations.destination = p_destination
+    );
+end;
+$$;
+
+comment on function crm_sync._may_dispatch(text) is 'True while the engine runs and the destination is not paused.';
+comment on function crm_sync._has_no_rate(text) is 'True unless the destination has a rate: then the tick alone dispatches for it.';
+comment on function crm_sync._free_requests(text) is 'How many more requests may be in flight now, over all destinations and for this one.';
+
+revoke all on function crm_sync._may_dispatch(text), crm_sync._has_no_rate(text), crm_sync._free_requests(text) from public;
+
+-- sql/crm_sync/07_retry/backoff.sql
+
+-- When the next attempt is made. Evidence before exhaustion: with its attempts used up a delivery goes dead only if the
+-- destination took another one since this one's first attempt; else it waits on at the longest interval.
+
+create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outcome text, p_retry_after int, p_max_retry_after interval)
+returns interval
+language sql
+volatile
+set search_path = ''
+as $$
+    select greatest(
+        p_delays[least(p_attempt_count, cardinality(p_delays))] * (0.8 + 0.4 * random()),
+        least(make_interval(secs => coalesce(p_retry_after, 0)), p_max_retry_after),
+        case when p_outcome = 'unknown' then interval '20 seconds' end
+    );
+$$;
+
+create function crm_sync._is_exhausted(p_delays interval[], p_attempt_count int, p_claimed_at timestamptz, p_last_delivered_at timestamptz)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+    select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
+$$;
+
+create function crm_sync._envelope_delay(p_failure_count int)
+returns interval
+language sql
+volatile
+set search_path = ''
+as $$
+    select least(interval '10 seconds' * power(2, least(p_failure_count - 1, 10)), interval '15 minutes')
+           * (0.8 + 0.4 * random());
+$$;
+
+comment on function crm_sync._delay(interval[], int, text, int, interval) is
+    'Wait after so many counted attempts, ±20 % jitter; Retry-After (seconds) raises it within a cap; at least 20 s where the receiver may have the call.';
+comment on function crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz) is
+    'Whether attempts are used up and the destination has taken something else meanwhile.';
+comment on function crm_sync._envelope_delay(int) is 'Wait after so many envelopes in a row without a usable answer: 10 s, doubling to 15 min, ±20 % jitter.';
+
+revoke all on function crm_sync._delay(interval[], int, text, int, interval),
+    crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz), crm_sync._envelope_delay(int) from public;
+
+-- sql/crm_sync/07_retry/settle.sql
+
+-- The one transition out of in_flight. Fence: only what is still in flight in the very envelope that the outcome is of;
+-- late, foreign and forged answers settle nothing. Called by reconcile, under the tick's lock.
+
+create type crm_sync.settlement as (
+    delivery_id      bigint,
+    envelope_id      uuid,
+    outcome          text,
+    is_counted       boolean,
+    envelope_failed  boolean,
+    status           int,
+    retry_after      int,
+    error_code       text,
+    error            text
+);
+
+comment on type crm_sync.settlement is 'The outcome of one delivery in one envelope. retry_after in seconds.';
+
+create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settled bigint[];
+begin
+    with judged as (
+        select crm_sync._judge(deliveries, destinations, settlements, p_now) as verdict, settlements.*
+        from unnest(p_settlements) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+         and deliveries.envelope_id = settlements.envelope_id
+         and deliveries.status = 'in_flight'
+        join crm_sync.destinations on destinations.destination = deliveries.destination
+    ),
+    attempted as (
+        insert into crm_sync.delivery_attempts (
+            delivery_id, envelope_id, attempt, is_counted, outcome, status, error_code, error, dispatched_at, settled_at
+        )
+        select judged.delivery_id, judged.envelope_id,
+               (judged.verdict).attempt_count + case when judged.is_counted then 0 else 1 end,
+               judged.is_counted, (judged.verdict).last_outcome, judged.status, judged.error_code, judged.error,
+               envelopes.dispatched_at, p_now
+        from judged
+        join crm_sync.envelopes on envelopes.envelope_id = judged.envelope_id
+        on conflict do nothing
+    ),
+    settled as (
+        update crm_sync.deliveries
+        set status = (judged.verdict).status,
+            envelope_id = null,
+            attempt_count = (judged.verdict).attempt_count,
+            envelope_failure_count = (judged.verdict).envelope_failure_count,
+            next_attempt_at = (judged.verdict).next_attempt_at,
+            finished_at = (judged.verdict).finished_at,
+            last_outcome = (judged.verdict).last_outcome,
+            last_status = judged.status,
+            last_error_code = (judged.verdict).last_error_code,
+            last_error = judged.error
+        from judged
+        where deliveries.delivery_id = judged.delivery_id
+        returning deliveries.delivery_id
+    )
+    select array_agg(settled.delivery_id) into v_settled from settled;
+    perform crm_sync._after_settle(v_settled, p_now);
+    return coalesce(cardinality(v_settled), 0);
+end;
+$$;
+
+create function crm_sync._judge(
+    p_delivery crm_sync.deliveries, p_destination crm_sync.destinations, p_settlement crm_sync.settlement, p_now timestamptz
+)
+returns crm_sync.deliveries
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    p_delivery.last_outcome := case
+        when p_settlement.status = 409 and p_destination.treats_409_as_delivered then 'delivered'
+        else p_settlement.outcome
+    end;
+    p_delivery.last_error_code := p_settlement.error_code;
+    p_delivery.attempt_count := p_delivery.attempt_count + p_settlement.is_counted::int;
+    p_delivery.envelope_failure_count := case
+        when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1
+        else 0
+    end;
+    p_delivery.status := case
+        when p_delivery.last_outcome = 'delivered' then 'delivered'
+        when p_delivery.last_outcome = 'reject' then 'dead'
+        when p_delivery.last_outcome in ('retry', 'unknown') and p_settlement.is_counted and crm_sync._is_exhausted(
+            p_destination.retry_delays, p_delivery.attempt_count, p_delivery.claimed_at, p_destination.last_delivered_at)
+            then 'dead'
+        else 'pending'
+    end;
+    p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
+    p_delivery.next_attempt_at := case
+        when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
+        when p_settlement.envelope_failed then p_now + crm_sync._envelope_delay(p_delivery.envelope_failure_count)
+        when p_delivery.last_outcome = 'misconfigured' then p_now + interval '1 minute'
+        when p_delivery.last_outcome = 'not_attempted' then p_now
+        else p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_delivery.last_outcome,
+                                     p_settlement.retry_after, p_destination.max_retry_after)
+    end;
+    return p_delivery;
+end;
+$$;
+
+create function crm_sync._after_settle(p_delivery_ids bigint[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_group record;
+begin
+    update crm_sync.destinations
+    set last_delivered_at = p_now
+    where destinations.destination in (
+        select deliveries.destination from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+    );
+    -- The older states that a delivered one covers; and the dead ones that a newer delivery of the row stands for.
+    update crm_sync.deliveries
+    set status = 'superseded', superseded_by = newer.delivery_id, finished_at = p_now, is_parked = false
+    from crm_sync.deliveries as newer
+    where newer.delivery_id = any (p_delivery_ids)
+      and deliveries.row_id = newer.row_id
+      and deliveries.table_name = newer.table_name
+      and deliveries.route = newer.route
+      and deliveries.delivery_id <> newer.delivery_id
+      and (
+          (newer.status = 'delivered' and deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id)
+          or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
+      );
+    for v_group in
+        select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.destination
+    loop
+        perform crm_sync._wake_keys(v_group.destination, v_group.keys);
+    end loop;
+end;
+$$;
+
+comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
+    'Writes outcomes into the ledger, one attempt each; returns how many deliveries were settled. Safe to repeat: what is no longer in flight in that envelope is left alone.';
+comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
+    'The delivery as it stands after an outcome: the state machine, and nothing else.';
+comment on function crm_sync._after_settle(bigint[], timestamptz) is
+    'What a settled delivery changes for others: evidence of its destination, superseded older ones, the next of its key.';
+
+revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz),
+    crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
+    crm_sync._after_settle(bigint[], timestamptz) from public;
+
+-- sql/crm_sync/08_reconcile/answers.sql
+
+-- Reads one answer of pg_net. It is ours only if it carries our envelope's id and a signature of ours over it; anything
+-- else settles nothing. Parsed in a block of its own: pg_net stores invalid bytes and whatever JSON it is given.
+
+create function crm_sync._read_answer(p_envelope_id uuid, p_headers jsonb, p_content text, p_secrets text[])
+returns crm_sync.settlement[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_headers     jsonb;
+    v_answer      jsonb;
+    v_settlements crm_sync.settlement[];
+begin
+    select jsonb_object_agg(lower(headers.key), headers.value) into v_headers from jsonb_each_text(p_headers) as headers;
+    if v_headers ->> 'webhook-id' is distinct from p_envelope_id::text
+        or not crm_sync._is_signed_by_us(
+            p_envelope_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature', p_content, p_secrets
+        ) then
+        return null;
+    end if;
+    v_answer := p_content::jsonb;
+    if v_answer ->> 'envelope_id' is distinct from p_envelope_id::text then
+        return null;
+    end if;
+    select array_agg(crm_sync._read_result(p_envelope_id, results.result)) into v_settlements
+    from jsonb_array_elements(v_answer -> 'results') as results (result);
+    return v_settlements;
+exception when others then
+    return null;
+end;
+$$;
+
+create function crm_sync._read_result(p_envelope_id uuid, p_result jsonb)
+returns crm_sync.settlement
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select row(
+            (p_result ->> 'delivery_id')::bigint,
+            p_envelope_id,
+            p_result ->> 'outcome',
+            p_result ->> 'outcome' in ('delivered', 'retry', 'reject', 'unknown'),
+            false,
+            (p_result ->> 'status')::int,
+            greatest(0, (p_result ->> 'retry_after')::int),
+            left(p_result ->> 'error_code', 100),
+            left(p_result ->> 'error', 500)
+        )::crm_sync.settlement
+    );
+end;
+$$;
+
+comment on function crm_sync._read_answer(uuid, jsonb, text, text[]) is
+    'The outcomes in an answer; null unless it is signed by us and about this envelope. Never raises.';
+comment on function crm_sync._read_result(uuid, jsonb) is 'One result of an answer. Misconfigured and not_attempted use up no attempt.';
+
+revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_sync._read_result(uuid, jsonb) from public;
+
+-- sql/crm_sync/08_reconcile/lost.sql
+
+-- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
+
+create function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_answer      record;
+    v_settlements crm_sync.settlement[] := '{}';
+begin
+    if p_envelope_ids is null then
+        return '{}';
+    end if;
+    -- Before a request is called lost: by id among all answers, however old.
+    for v_answer in
+        select envelopes.envelope_id, answers.status_code, answers.headers, answers.content
+        from crm_sync.envelopes
+        join net._http_response as answers on answers.id = envelopes.request_id
+        where envelopes.envelope_id = any (p_envelope_ids)
+    loop
+        v_settlements := v_settlements || crm_sync._take_answer(
+            v_answer.envelope_id, v_answer.status_code, v_answer.headers, v_answer.content, p_secrets, p_now);
+    end loop;
+    update crm_sync.envelopes
+    set status = 'lost', settled_at = p_now
+    where envelopes.envelope_id = any (p_envelope_ids) and envelopes.status = 'in_flight';
+    return v_settlements || (
+        select coalesce(array_agg(row(
+            deliveries.delivery_id, deliveries.envelope_id, 'unknown', true, false, null, null, 'request_lost',
+            'pg_net holds neither the request nor an answer; it may have arrived'
+        )::crm_sync.settlement), '{}')
+        from crm_sync.deliveries
+        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+        where envelopes.envelope_id = any (p_envelope_ids)
+          and envelopes.status = 'lost'
+          and deliveries.status = 'in_flight'
+    );
+end;
+$$;
+
+create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_request_id bigint;
+begin
+    -- skip locked: a batch that is running holds the row, and its answer is on the way.
+    delete from net.http_request_queue as queue
+    where queue.ctid = (
+        select candidates.ctid
+        from net.http_request_queue as candidates
+        join crm_sync.envelopes on envelopes.request_id = candidates.id
+        where envelopes.envelope_id = p_envelope_id
+          and candidates.headers ->> 'webhook-id' = p_envelope_id::text
+        for update of candidates skip locked
+    )
+    returning queue.id into v_request_id;
+    if v_request_id is null then
+        return '{}';
+    end if;
+    update crm_sync.envelopes
+    set status = 'taken_back', settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id;
+    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+end;
+$$;
+
+create function crm_sync._same_for_all(p_envelope_id uuid, p_outcome text, p_error_code text, p_error text)
+returns crm_sync.settlement[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select array_agg(row(
+            deliveries.delivery_id, p_envelope_id, p_outcome, false, false, null, null, p_error_code, p_error
+        )::crm_sync.settlement)
+        from crm_sync.deliveries
+        where deliveries.envelope_id = p_envelope_id and deliveries.status = 'in_flight'
+    );
+end;
+$$;
+
+create function crm_sync._wake_pg_net(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it.
+    if exists (
+        select from crm_sync.envelopes
+        join net.http_request_queue as queue on queue.id = envelopes.request_id
+        cross join crm_sync.settings
+        where envelopes.status = 'in_flight' and envelopes.dispatched_at < p_now - settings.wake_after
+    ) then
+        perform net.wake();
+    end if;
+end;
+$$;
+
+comment on function crm_sync._take_missing(uuid[], text[], timestamptz) is
+    'Looks once more for the answers of requests that are in neither of pg_net''s tables; what is not found was lost: counted, outcome unknown, sent again under the same key.';
+comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now; no attempt counted.';
+comment on function crm_sync._same_for_all(uuid, text, text, text) is 'One outcome, not counted, for everything in flight in an envelope.';
+comment on function crm_sync._wake_pg_net(timestamptz) is 'Wakes pg_net''s worker when requests of ours wait for longer than settings.wake_after.';
+
+revoke all on function crm_sync._take_missing(uuid[], text[], timestamptz), crm_sync._take_back(uuid, timestamptz),
+    crm_sync._same_for_all(uuid, text, text, text), crm_sync._wake_pg_net(timestamptz) from public;
+
+-- sql/crm_sync/08_reconcile/missed.sql
+
+-- Captures what capture could not write, from the changes that its handler stored. In a block each: one table that was
+-- changed under us holds up no other.
+
+create function crm_sync._capture_missed(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_failure crm_sync.capture_failures;
+    v_count   int := 0;
+begin
+    for v_failure in
+        select * from crm_sync.capture_failures as failures
+        where failures.next_retry_at <= p_now
+        order by failures.capture_failure_id
+        limit 100
+        for update skip locked
+    loop
+        begin
+            perform crm_sync._recapture(v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows);
+            if v_failure.operation = 'UPDATE' then
+                insert into crm_sync.related_changes (table_name, row_id)
+                select v_failure.table_name, ids.row_id
+                from unnest(v_failure.row_ids) as ids (row_id)
+                where exists (
+                    select from crm_sync.related_attachments as related where related.table_name = v_failure.table_name
+                );
+            end if;
+            delete from crm_sync.capture_failures as failures
+            where failures.capture_failure_id = v_failure.capture_failure_id;
+            v_count := v_count + 1;
+        exception when others then
+            update crm_sync.capture_failures as failures
+            set retry_count = failures.retry_count + 1,
+                next_retry_at = p_now + least(interval '2 seconds' * power(2, least(failures.retry_count, 10)), interval '5 minutes'),
+                sql_state = sqlstate,
+                detail = crm_sync._harmless_message(sqlstate, sqlerrm)
+            where failures.capture_failure_id = v_failure.capture_failure_id;
+        end;
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._recapture(
+    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb,
+    p_routes text[] default null, p_is_backfill boolean default false
+)
+returns setof bigint
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
+        return query execute format(
+            'select * from crm_sync.%I($1, $2, $3, $4, $5)', crm_sync._generated_name('_recapture_', p_table_name)
+        ) using p_operation, p_old_rows, p_new_rows, p_routes, p_is_backfill;
+    end if;
+end;
+$$;
+
+comment on function crm_sync._capture_missed(timestamptz) is 'Captures stored changes, oldest first; returns how many statements. One that fails again waits, longer each time, 5 minutes at most. Part of the tick.';
+comment on function crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean) is
+    'Captures changes given as rows in JSON, as the table''s trigger would have; returns the new deliveries.';
+
+revoke all on function crm_sync._capture_missed(timestamptz),
+    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean) from public;
+
+-- sql/crm_sync/08_reconcile/reconcile.sql
+
+-- Matches our requests in flight with pg_net's queue and answers. In one snapshot a live request is in one of the two;
+-- in neither it is lost. As two statements this would misjudge: the worker may commit in between.
+
+create function crm_sync._reconcile(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_secrets     text[] := crm_sync._signing_secrets();
+    v_request     record;
+    v_settlements crm_sync.settlement[] := '{}';
+    v_missing     uuid[];
+begin
+    for v_request in select * from crm_sync._requests_in_flight() loop
+        if v_request.is_answered then
+            v_settlements := v_settlements || crm_sync._take_answer(
+                v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
+        elsif v_request.is_queued and v_request.lease_until <= p_now then
+            v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
+        elsif not v_request.is_queued then
+            v_missing := v_missing || v_request.envelope_id;
+        end if;
+    end loop;
+    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now) || crm_sync._take_failed(p_now);
+    return crm_sync._settle(v_settlements, p_now);
+end;
+$$;
+
+create function crm_sync._requests_in_flight()
+returns table (
+    envelope_id uuid, lease_until timestamptz, is_queued boolean, is_answered boolean,
+    status_code int, headers jsonb, content text
+)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
+    return query
+    with in_flight as materialized (
+        select envelopes.* from crm_sync.envelopes where envelopes.status = 'in_flight'
+    )
+    select in_flight.envelope_id, in_flight.lease_until, queue.id is not null, answers.id is not null,
+           answers.status_code, answers.headers, answers.content
+    from in_flight
+    left join net.http_request_queue as queue
+      on queue.id = in_flight.request_id
+     and queue.headers ->> 'webhook-id' = in_flight.envelope_id::text
+    left join net._http_response as answers
+      on answers.id = in_flight.request_id
+     and queue.id is null
+     and answers.created >= (select min(oldest.dispatched_at) from in_flight as oldest) - interval '10 minutes';
+end;
+$$;
+
+create function crm_sync._take_answer(
+    p_envelope_id uuid, p_status_code int, p_headers jsonb, p_content text, p_secrets text[], p_now timestamptz
+)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settlements crm_sync.settlement[] := crm_sync._read_answer(p_envelope_id, p_headers, p_content, p_secrets);
+begin
+    -- A forged answer may stand beside the true one: only one that is signed closes the envelope at once.
+    update crm_sync.envelopes
+    set status = case when v_settlements is null then 'failed' else 'answered' end,
+        http_status = p_status_code,
+        settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id
+      and (envelopes.status = 'in_flight' or (envelopes.status = 'failed' and v_settlements is not null));
+    return coalesce(v_settlements, '{}');
+end;
+$$;
+
+create function crm_sync._take_failed(p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- What no usable answer speaks of, also a delivery that a signed answer left out. No attempt counted.
+    return (
+        select coalesce(array_agg(row(
+            deliveries.delivery_id, deliveries.envelope_id, 'unknown', false, true, null, null, 'no_usable_answer',
+            coalesce('HTTP ' || envelopes.http_status, 'no answer in time') || ' from the function, not signed by it'
+        )::crm_sync.settlement), '{}')
+        from crm_sync.deliveries
+        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+        where deliveries.status = 'in_flight'
+          and envelopes.status = 'failed'
+          and envelopes.settled_at = p_now
+    );
+end;
+$$;
+
+comment on function crm_sync._reconcile(timestamptz) is 'Settles what pg_net has answered, lost or kept too long; returns how many deliveries. Part of the tick.';
+comment on function crm_sync._requests_in_flight() is 'Each request of ours in flight, beside pg_net''s queue and answers, in one snapshot.';
+comment on function crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz) is 'Closes an answered envelope: answered if the answer is ours, else failed; its outcomes.';
+comment on function crm_sync._take_failed(timestamptz) is 'Settlements for the envelopes that failed now.';
+
+revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
+    crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_failed(timestamptz) from public;
+
+-- sql/crm_sync/08_reconcile/related.sql
+
+-- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit.
+-- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
+-- that such a transaction wrote and dispatched while the change was still invisible to it.
+
+create function crm_sync._capture_related(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_change   record;
+    v_count    int := 0;
+begin
+    update crm_sync.related_changes as changes
+    set first_seen_at = clock_timestamp(), horizon = pg_snapshot_xmax(pg_current_snapshot())
+    where changes.first_seen_at is null;
+
+    for v_change in
+        select changes.table_name,
+               changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               array_agg(distinct changes.row_id) as row_ids,
+               max(changes.first_seen_at) as seen_at,
+               array_agg(changes.related_change_id) as ids
+        from crm_sync.related_changes as changes
+        group by changes.table_name, is_last_look
+    loop
+        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.seen_at);
+        delete from crm_sync.related_changes as changes
+        where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_seen_at timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_target record;
+    v_count  int := 0;
+begin
+    for v_target in execute format(
+        'select affected.route, affected.target_table, array_agg(affected.row_id) as row_ids
+         from crm_sync.%I($1) as affected
+         join crm_sync.attachments
+           on attachments.table_name = affected.target_table and attachments.route = affected.route
+         where (attachments.transition = ''true''
+                or crm_sync._last_is_dead(affected.target_table, affected.row_id, affected.route))
+           and not crm_sync._is_captured_since(affected.target_table, affected.row_id, affected.route, $2)
+         group by affected.route, affected.target_table',
+        crm_sync._generated_name('_related_', p_table_name)
+    ) using p_row_ids, p_seen_at
+    loop
+        v_count := v_count + (
+            select count(*)
+            from crm_sync._recapture(
+                v_target.target_table, 'UPDATE', '[]', crm_sync._rows(v_target.target_table, v_target.row_ids), array[v_target.route])
+        );
+    end loop;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._is_captured_since(p_table_name text, p_row_id text, p_route text, p_since timestamptz)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A delivery that was not claimed before then reads, or has read, the row as it is after the change.
+    return (
+        select exists (
+            select from crm_sync.deliveries
+            where deliveries.row_id = p_row_id
+              and deliveries.table_name = p_table_name
+              and deliveries.route = p_route
+              and deliveries.status in ('pending', 'in_flight', 'delivered')
+              and (deliveries.claimed_at is null or deliveries.claimed_at >= p_since)
+        )
+    );
+end;
+$$;
+
+create function crm_sync._rows(p_table_name text, p_row_ids text[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_rows jsonb;
+begin
+    execute format(
+        'select coalesce(jsonb_agg(to_jsonb(this)), ''[]'')
+         from unnest($1) as ids (row_id) join %s as this on %s',
+        p_table_name, crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'ids.row_id')
+    ) into v_rows using p_row_ids;
+    return v_rows;
+end;
+$$;
+
+comment on function crm_sync._capture_related(timestamptz) is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
+comment on function crm_sync._capture_affected(text, text[], timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
+comment on function crm_sync._is_captured_since(text, text, text, timestamptz) is 'Whether a delivery of this row and route reads, or has read, the row as it was at that moment or later.';
+comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a JSON array; absent ones are left out.';
+
+revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], timestamptz),
+    crm_sync._is_captured_since(text, text, text, timestamptz), crm_sync._rows(text, text[]) from public;
+
+-- sql/crm_sync/10_observe/delivery_log.sql
+
+-- What happened to which row: the ledger without the record, for people. No personal data.
+
+create view crm_sync.delivery_log
+with (security_invoker = on)
+as
+select deliveries.delivery_id, deliveries.captured_at, deliveries.route, deliveries.destination,
+       deliveries.table_name, deliveries.row_id, deliveries.operation, deliveries.ordering_key,
+       deliveries.status, deliveries.attempt_count, deliveries.next_attempt_at, deliveries.is_parked,
+       deliveries.last_outcome, deliveries.last_status, deliveries.last_error_code, deliveries.last_error,
+       deliveries.superseded_by, deliveries.finished_at, deliveries.idempotency_key
+from crm_sync.deliveries;
+
+comment on view crm_sync.delivery_log is 'Every delivery with its state, without the record. Start here: select * from crm_sync.delivery_log where row_id = ''…''.';
+
+-- The view runs with the reader's rights: on the ledger's columns, all but the record.
+grant select (
+    delivery_id, captured_at, route, destination, table_name, row_id, operation, ordering_key, status, attempt_count,
+    next_attempt_at, is_parked, last_outcome, last_status, last_error_code, last_error, superseded_by, finished_at,
+    idempotency_key
+) on crm_sync.deliveries to crm_sync_reader, crm_sync_operator;
+grant select on crm_sync.delivery_log to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_deliveries on crm_sync.deliveries
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/11_schedule/start_stop.sql
+
+-- start() and stop(): the schedule in pg_cron, and the one switch that everything that leaves asks first.
+
+create function crm_sync.start(p_every text default '2 seconds')
+returns crm_sync.settings
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settings crm_sync.settings;
+begin
+    perform crm_sync._require_platform();
+    perform crm_sync._unschedule('crm_sync_tick');
+    perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    update crm_sync.settings set is_running = true returning * into v_settings;
+    return v_settings;
+end;
+$$;
+
+create function crm_sync.stop()
+returns crm_sync.settings
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settings crm_sync.settings;
+    v_envelope uuid;
+begin
+    update crm_sync.settings set is_running = false returning * into v_settings;
+    perform crm_sync._unschedule('crm_sync_tick');
+    for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
+        perform crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
+    end loop;
+    return v_settings;
+end;
+$$;
+
+create function crm_sync._unschedule(p_job_name text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname = p_job_name;
+end;
+$$;
+
+create function crm_sync._require_platform()
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_missing text;
+begin
+    select string_agg(parts.name, ', ') into v_missing
+    from (values
+        ('pg_net (net.http_post)', to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is not null),
+        ('pg_net (net.wake)', to_regprocedure('net.wake()') is not null),
+        ('pg_cron (cron.schedule)', to_regprocedure('cron.schedule(text, text, text)') is not null),
+        ('Vault (vault.decrypted_secrets)', to_regclass('vault.decrypted_secrets') is not null)
+    ) as parts (name, is_there)
+    where not parts.is_there;
+    if v_missing is not null then
+        raise exception 'crm-sync can not start without %', v_missing
+            using errcode = 'CS012', hint = 'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions.';
+    end if;
+end;
+$$;
+
+comment on function crm_sync.start(text) is
+    'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing.';
+comment on function crm_sync.stop() is
+    'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
+comment on function crm_sync._unschedule(text) is 'Removes a job of ours if it is there.';
+comment on function crm_sync._require_platform() is 'Raises CS012 unless pg_net, pg_cron and Vault are there.';
+
+revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(text), crm_sync._require_platform() from public;
+
+-- sql/crm_sync/11_schedule/tick.sql
+
+-- The tick, run by pg_cron every 2 seconds: what failed to be captured, answers, what is due. One at a time. Each step in
+-- a block of its own: a step that fails is noted in crm_sync.faults and stops no other.
+
+create function crm_sync.tick(p_now timestamptz default clock_timestamp())
+returns table (step text, affected int)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    perform crm_sync._require_read_committed();
+    perform from crm_sync.settings for no key update skip locked;
+    if not found then
+        return;
+    end if;
+    foreach step in array array['capture_missed', 'capture_related', 'reconcile', 'dispatch'] loop
+        affected := crm_sync._tick_step(step, p_now);
+        return next;
+    end loop;
+end;
+$$;
+
+create function crm_sync._tick_step(p_step text, p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+begin
+    case p_step
+        when 'capture_missed' then return crm_sync._capture_missed(p_now);
+        when 'capture_related' then return crm_sync._capture_related(p_now);
+        when 'reconcile' then return crm_sync._reconcile(p_now);
+        when 'dispatch' then return crm_sync._dispatch_due(p_now);
+    end case;
+exception when others then
+    perform crm_sync._note_fault('tick: ' || p_step, sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
+create function crm_sync._require_read_committed()
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'crm_sync.tick() runs under read committed only'
+            using errcode = 'CS011', hint = 'Each step must see what the one before it waited for; begin isolation level read committed.';
+    end if;
+end;
+$$;
+
+comment on function crm_sync.tick(timestamptz) is
+    'One round of the engine: capture what was missed, reconcile, dispatch what is due. Returns each step with what it did; null: it failed, see crm_sync.faults. Returns nothing while another tick runs. Safe to repeat at any time. Role: owner. Error: CS011 wrong isolation level.';
+comment on function crm_sync._tick_step(text, timestamptz) is 'One step of the tick; an error is noted and ends the step alone.';
+comment on function crm_sync._require_read_committed() is 'Raises CS011 under repeatable read or serializable.';
+
+revoke all on function crm_sync.tick(timestamptz), crm_sync._tick_step(text, timestamptz), crm_sync._require_read_committed() from public;
