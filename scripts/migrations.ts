@@ -125,4 +125,9 @@ async function main(): Promise<void> {
   console.log("sql/ and supabase/migrations build the same database");
 }
 
-if (import.meta.url === `file://${process.argv[1]}`) await main();
+if (import.meta.url === `file://${process.argv[1]}`) {
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+}

@@ -34,11 +34,16 @@ export function remote(url: string): string {
   return `--remote=${target.href}`;
 }
 
-/** Applies supabase/migrations as `supabase db push` does on a hosted project; throws with its output. */
+/**
+ * Applies supabase/migrations as `supabase db push` does on a hosted project, without touching Vault.
+ * Throws with its output when it fails, or when it does not understand a line of config.toml.
+ */
 export async function pushMigrations(url: string, options: CliOptions = {}): Promise<void> {
   const { exitCode, stdout, stderr } = await supabase(
     ["db", "push", remote(url), "--skip-vault", "--yes"],
     options,
   );
-  if (exitCode !== 0) throw new Error(`supabase db push failed:\n${stdout}\n${stderr}`.trim());
+  const puzzled = stderr.includes("WARN: supabase/config.toml");
+  if (exitCode !== 0 || puzzled)
+    throw new Error(`supabase db push failed:\n${stdout}\n${stderr}`.trim());
 }
