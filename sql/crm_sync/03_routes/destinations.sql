@@ -5,6 +5,8 @@ create table crm_sync.destinations (
     is_paused                 boolean     not null default false,
     max_deliveries_in_flight  int         not null default 5000,
     rate_per_second           numeric,
+    rate_tokens               numeric     not null default 0,
+    rate_at                   timestamptz,
     retry_delays              interval[]  not null default array[
         '10 seconds', '1 minute', '5 minutes', '30 minutes', '2 hours',
         '5 hours', '10 hours', '14 hours', '20 hours', '24 hours'
@@ -24,6 +26,7 @@ alter table crm_sync.destinations enable row level security;
 comment on table crm_sync.destinations is 'A receiver with its limits, schedule and pause. Its URL and key are secrets of the Edge Function.';
 comment on column crm_sync.destinations.is_paused is 'While true nothing is dispatched to it; capture goes on, no attempt is used up.';
 comment on column crm_sync.destinations.rate_per_second is 'Deliveries per second at most; null: no rate. With a rate the tick alone dispatches.';
+comment on column crm_sync.destinations.rate_tokens is 'Deliveries that the rate had left at rate_at.';
 comment on column crm_sync.destinations.retry_delays is
     'Wait before attempts 2, 3, …, each ±20 % jitter. One more attempt than delays: 11 by default, over 3 days.';
 comment on column crm_sync.destinations.max_retry_after is 'The longest Retry-After that is honoured.';

@@ -15,6 +15,9 @@ create table crm_sync.deliveries (
     status                  text         not null default 'pending',
     attempt_count           int          not null default 0,
     envelope_failure_count  int          not null default 0,
+    wait_count              int          not null default 0,
+    failed_alone_count      int          not null default 0,
+    failed_alone_since      timestamptz,
     next_attempt_at         timestamptz  not null default now(),
     is_parked               boolean      not null default false,
     is_backfill             boolean      not null default false,
@@ -63,6 +66,8 @@ comment on column crm_sync.deliveries.record is
     'Event route: the row as captured. State route: the row as read at the first claim. Frozen from the first claim on.';
 comment on column crm_sync.deliveries.attempt_count is 'Attempts that count towards the schedule; waiting, probing and platform failures do not.';
 comment on column crm_sync.deliveries.envelope_failure_count is 'Envelopes in a row that came back without a usable answer; halves the next envelope.';
+comment on column crm_sync.deliveries.wait_count is 'Tries in a row that used up no attempt: misconfigured, or no usable answer. Each makes the next wait longer.';
+comment on column crm_sync.deliveries.failed_alone_count is 'Envelopes without a usable answer that it was alone in; three of them while others succeed make it poison.';
 comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At capture the start of the transaction, by which dispatch at commit finds its own.';
 comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
 comment on column crm_sync.deliveries.dispatch_at_commit is 'The one row of a transaction whose insertion queues the dispatch at commit.';

@@ -6,6 +6,7 @@ create table crm_sync.envelopes (
     destination     text         not null,
     request_id      bigint       not null,
     delivery_count  int          not null,
+    is_probe        boolean      not null default false,
     dispatched_at   timestamptz  not null,
     lease_until     timestamptz  not null,
     status          text         not null default 'in_flight',
@@ -23,5 +24,6 @@ alter table crm_sync.envelopes enable row level security;
 
 comment on table crm_sync.envelopes is 'One request to the Edge Function with up to 100 deliveries. No personal data.';
 comment on column crm_sync.envelopes.request_id is 'Id in net.http_request_queue and net._http_response; not unique over a crash of the server.';
+comment on column crm_sync.envelopes.is_probe is 'One delivery, to see whether a receiver or the function is back; its failure uses up no attempt.';
 comment on column crm_sync.envelopes.status is
     'answered: our signed answer. failed: no usable answer of ours. lost: gone from pg_net. taken_back: lease ended in the queue, or stop().';

@@ -1,7 +1,7 @@
 -- Hands one envelope to pg_net, which sends it after the commit; a rollback takes it back.
 
 create function crm_sync._post_envelope(
-    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_url text, p_secrets text[], p_now timestamptz
+    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_url text, p_secrets text[], p_now timestamptz
 )
 returns void
 language plpgsql
@@ -14,14 +14,14 @@ declare
     v_headers   jsonb;
 begin
     select * into strict v_settings from crm_sync.settings;
-    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, clock_timestamp() + v_settings.lease);
+    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe, clock_timestamp() + v_settings.lease);
     v_headers := jsonb_build_object(
         'Content-Type', 'application/json',
         'webhook-id', p_envelope_id,
         'webhook-timestamp', v_timestamp,
         'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_secrets)
     );
-    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until)
+    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
     values (
         p_envelope_id,
         p_destination,
@@ -32,13 +32,14 @@ begin
             timeout_milliseconds := (extract(epoch from v_settings.request_timeout) * 1000)::int
         ),
         cardinality(p_delivery_ids),
+        p_is_probe,
         p_now,
         p_now + v_settings.lease
     );
 end;
 $$;
 
-create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_expires_at timestamptz)
+create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_expires_at timestamptz)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -56,7 +57,11 @@ begin
                 'idempotency_key', deliveries.idempotency_key,
                 'ordering_key', deliveries.ordering_key,
                 'captured_at', deliveries.captured_at,
-                'timeout_ms', case when deliveries.last_error_code = 'receiver_timeout' then 2000 else 8000 end,
+                'timeout_ms', case
+                when p_is_probe then 3000
+                when deliveries.last_error_code = 'receiver_timeout' then 2000
+                else 8000
+            end,
                 'type', deliveries.operation,
                 'schema', (parse_ident(deliveries.table_name))[1],
                 'table', (parse_ident(deliveries.table_name))[2],
@@ -69,10 +74,10 @@ begin
 end;
 $$;
 
-comment on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz) is
+comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz) is
     'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
-comment on function crm_sync._envelope_body(text, bigint[], timestamptz) is
+comment on function crm_sync._envelope_body(text, bigint[], boolean, timestamptz) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 
-revoke all on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz),
-    crm_sync._envelope_body(text, bigint[], timestamptz) from public;
+revoke all on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
+    crm_sync._envelope_body(text, bigint[], boolean, timestamptz) from public;

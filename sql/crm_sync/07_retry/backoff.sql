@@ -23,13 +23,13 @@ as $$
     select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
 $$;
 
-create function crm_sync._envelope_delay(p_failure_count int)
+create function crm_sync._wait_delay(p_wait_count int)
 returns interval
 language sql
 volatile
 set search_path = ''
 as $$
-    select least(interval '10 seconds' * power(2, least(p_failure_count - 1, 10)), interval '15 minutes')
+    select least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
            * (0.8 + 0.4 * random());
 $$;
 
@@ -37,7 +37,7 @@ comment on function crm_sync._delay(interval[], int, text, int, interval) is
     'Wait after so many counted attempts, ±20 % jitter; Retry-After (seconds) raises it within a cap; at least 20 s where the receiver may have the call.';
 comment on function crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz) is
     'Whether attempts are used up and the destination has taken something else meanwhile.';
-comment on function crm_sync._envelope_delay(int) is 'Wait after so many envelopes in a row without a usable answer: 10 s, doubling to 15 min, ±20 % jitter.';
+comment on function crm_sync._wait_delay(int) is 'Wait after so many tries in a row that used up no attempt: 10 s, doubling to 15 min, ±20 % jitter.';
 
 revoke all on function crm_sync._delay(interval[], int, text, int, interval),
-    crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz), crm_sync._envelope_delay(int) from public;
+    crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz), crm_sync._wait_delay(int) from public;

@@ -1,20 +1,6 @@
 -- The one transition out of in_flight. Fence: only what is still in flight in the very envelope that the outcome is of;
 -- late, foreign and forged answers settle nothing. Called by reconcile, under the tick's lock.
 
-create type crm_sync.settlement as (
-    delivery_id      bigint,
-    envelope_id      uuid,
-    outcome          text,
-    is_counted       boolean,
-    envelope_failed  boolean,
-    status           int,
-    retry_after      int,
-    error_code       text,
-    error            text
-);
-
-comment on type crm_sync.settlement is 'The outcome of one delivery in one envelope. retry_after in seconds.';
-
 create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns int
 language plpgsql
@@ -23,12 +9,11 @@ as $$
 declare
     v_settled bigint[];
 begin
+    p_settlements := crm_sync._fenced(p_settlements);
     with judged as (
         select crm_sync._judge(deliveries, destinations, settlements, p_now) as verdict, settlements.*
         from unnest(p_settlements) as settlements
         join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
-         and deliveries.envelope_id = settlements.envelope_id
-         and deliveries.status = 'in_flight'
         join crm_sync.destinations on destinations.destination = deliveries.destination
     ),
     attempted as (
@@ -49,6 +34,9 @@ begin
             envelope_id = null,
             attempt_count = (judged.verdict).attempt_count,
             envelope_failure_count = (judged.verdict).envelope_failure_count,
+            wait_count = (judged.verdict).wait_count,
+            failed_alone_count = (judged.verdict).failed_alone_count,
+            failed_alone_since = (judged.verdict).failed_alone_since,
             next_attempt_at = (judged.verdict).next_attempt_at,
             finished_at = (judged.verdict).finished_at,
             last_outcome = (judged.verdict).last_outcome,
@@ -60,8 +48,37 @@ begin
         returning deliveries.delivery_id
     )
     select array_agg(settled.delivery_id) into v_settled from settled;
+    perform crm_sync._move_breakers(p_settlements, p_now);
     perform crm_sync._after_settle(v_settled, p_now);
     return coalesce(cardinality(v_settled), 0);
+end;
+$$;
+
+create function crm_sync._fenced(p_settlements crm_sync.settlement[])
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- What a probe, or an envelope's failure, says against a receiver uses up no attempt.
+    return (
+        select coalesce(array_agg(row(
+            settlements.delivery_id, settlements.envelope_id,
+            case when settlements.status = 409 and destinations.treats_409_as_delivered then 'delivered' else settlements.outcome end,
+            settlements.is_counted and (not envelopes.is_probe or settlements.outcome in ('delivered', 'reject')),
+            settlements.envelope_failed, settlements.status, settlements.retry_after, settlements.error_code, settlements.error
+        )::crm_sync.settlement order by settlements.delivery_id), '{}')
+        from (
+            select distinct on (given.delivery_id) given.*
+            from unnest(p_settlements) as given
+            order by given.delivery_id, given.envelope_failed
+        ) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+         and deliveries.envelope_id = settlements.envelope_id
+         and deliveries.status = 'in_flight'
+        join crm_sync.envelopes on envelopes.envelope_id = settlements.envelope_id
+        join crm_sync.destinations on destinations.destination = deliveries.destination
+    );
 end;
 $$;
 
@@ -74,34 +91,76 @@ volatile
 set search_path = ''
 as $$
 begin
-    p_delivery.last_outcome := case
-        when p_settlement.status = 409 and p_destination.treats_409_as_delivered then 'delivered'
-        else p_settlement.outcome
-    end;
+    p_delivery.last_outcome := p_settlement.outcome;
     p_delivery.last_error_code := p_settlement.error_code;
     p_delivery.attempt_count := p_delivery.attempt_count + p_settlement.is_counted::int;
-    p_delivery.envelope_failure_count := case
-        when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1
-        else 0
-    end;
+    p_delivery := crm_sync._count_waits(p_delivery, p_settlement, p_now);
     p_delivery.status := case
-        when p_delivery.last_outcome = 'delivered' then 'delivered'
-        when p_delivery.last_outcome = 'reject' then 'dead'
-        when p_delivery.last_outcome in ('retry', 'unknown') and p_settlement.is_counted and crm_sync._is_exhausted(
+        when p_settlement.outcome = 'delivered' then 'delivered'
+        when p_settlement.outcome = 'reject' then 'dead'
+        when crm_sync._is_poison(p_delivery) then 'dead'
+        when p_settlement.is_counted and crm_sync._is_exhausted(
             p_destination.retry_delays, p_delivery.attempt_count, p_delivery.claimed_at, p_destination.last_delivered_at)
             then 'dead'
         else 'pending'
     end;
+    if p_delivery.status = 'dead' and p_settlement.envelope_failed then
+        p_delivery.last_error_code := 'poison';
+    end if;
     p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
     p_delivery.next_attempt_at := case
         when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
-        when p_settlement.envelope_failed then p_now + crm_sync._envelope_delay(p_delivery.envelope_failure_count)
-        when p_delivery.last_outcome = 'misconfigured' then p_now + interval '1 minute'
-        when p_delivery.last_outcome = 'not_attempted' then p_now
-        else p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_delivery.last_outcome,
-                                     p_settlement.retry_after, p_destination.max_retry_after)
+        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured'
+            then p_now + crm_sync._wait_delay(p_delivery.wait_count)
+        when p_settlement.is_counted
+            then p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_settlement.outcome,
+                                         p_settlement.retry_after, p_destination.max_retry_after)
+        else p_now
     end;
     return p_delivery;
+end;
+$$;
+
+create function crm_sync._count_waits(p_delivery crm_sync.deliveries, p_settlement crm_sync.settlement, p_now timestamptz)
+returns crm_sync.deliveries
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_was_alone boolean := p_settlement.envelope_failed and (
+        select envelopes.delivery_count = 1 and not envelopes.is_probe
+        from crm_sync.envelopes
+        where envelopes.envelope_id = p_settlement.envelope_id
+    );
+begin
+    p_delivery.wait_count := case
+        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' then p_delivery.wait_count + 1
+        else 0
+    end;
+    p_delivery.envelope_failure_count := case when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1 else 0 end;
+    if not p_settlement.envelope_failed then
+        p_delivery.failed_alone_count := 0;
+        p_delivery.failed_alone_since := null;
+    elsif v_was_alone then
+        p_delivery.failed_alone_count := p_delivery.failed_alone_count + 1;
+        p_delivery.failed_alone_since := coalesce(p_delivery.failed_alone_since, p_now);
+    end if;
+    return p_delivery;
+end;
+$$;
+
+create function crm_sync._is_poison(p_delivery crm_sync.deliveries)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return p_delivery.failed_alone_count >= 3 and exists (
+        select from crm_sync.breakers
+        where breakers.breaker = 'function' and breakers.last_success_at > p_delivery.failed_alone_since
+    );
 end;
 $$;
 
@@ -145,11 +204,17 @@ $$;
 
 comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
     'Writes outcomes into the ledger, one attempt each; returns how many deliveries were settled. Safe to repeat: what is no longer in flight in that envelope is left alone.';
+comment on function crm_sync._fenced(crm_sync.settlement[]) is
+    'The settlements that may count: of deliveries still in flight in that envelope, one each, a signed answer before a failure.';
+comment on function crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz) is 'Counts tries that use up no attempt, and forgets them after one that does.';
+comment on function crm_sync._is_poison(crm_sync.deliveries) is
+    'Alone in three envelopes without a usable answer, while the function answered another one: the delivery is at fault.';
 comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
     'The delivery as it stands after an outcome: the state machine, and nothing else.';
 comment on function crm_sync._after_settle(bigint[], timestamptz) is
     'What a settled delivery changes for others: evidence of its destination, superseded older ones, the next of its key.';
 
-revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz),
+revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm_sync._fenced(crm_sync.settlement[]),
+    crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz), crm_sync._is_poison(crm_sync.deliveries),
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
     crm_sync._after_settle(bigint[], timestamptz) from public;

@@ -10,6 +10,7 @@ set search_path = '' set lock_timeout = '200ms'
 as $$
 declare
     v_destination text;
+    v_capacity    crm_sync.capacity;
 begin
     -- A later statement of this transaction may queue another dispatch (set constraints … immediate).
     perform set_config('crm_sync.dispatch_queued', '', true);
@@ -25,11 +26,16 @@ begin
           and deliveries.next_attempt_at = new.next_attempt_at
     loop
         exit when crm_sync._session_posts() >= (select settings.max_posts_per_session from crm_sync.settings);
-        if crm_sync._may_dispatch(v_destination) and crm_sync._has_no_rate(v_destination)
-            and crm_sync._free_requests(v_destination) > 0 then
+        continue when exists (
+            select from crm_sync.destinations
+            where destinations.destination = v_destination and destinations.rate_per_second is not null
+        );
+        v_capacity := crm_sync._capacity(v_destination, clock_timestamp());
+        if v_capacity.requests > 0 and not v_capacity.is_probe then
+            v_capacity.requests := 1;
             perform set_config('crm_sync.session_posts', (
                 crm_sync._session_posts()
-                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), 1)
+                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), v_capacity)
             )::text, false);
         end if;
     end loop;

@@ -2,7 +2,7 @@
 -- Lock order: keys (advisory, never waited for), then rows of deliveries (skip locked).
 
 create function crm_sync._dispatch_keys(
-    p_destination text, p_keys text[], p_max_envelopes int, p_now timestamptz default clock_timestamp()
+    p_destination text, p_keys text[], p_capacity crm_sync.capacity, p_now timestamptz default clock_timestamp()
 )
 returns int
 language plpgsql
@@ -16,7 +16,8 @@ declare
     v_delivery_ids bigint[];
     v_covers       jsonb;
     v_envelope     record;
-    v_count        int := 0;
+    v_requests     int := 0;
+    v_deliveries   int := 0;
 begin
     if v_url is null or v_secrets is null then
         raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
@@ -24,10 +25,12 @@ begin
     end if;
     v_keys := crm_sync._lock_keys(p_destination, p_keys);
     -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
+    -- A probe waits for no schedule.
     select array_agg(claimable.delivery_id order by claimable.position),
            jsonb_object_agg(claimable.delivery_id, claimable.covers) filter (where claimable.covers is not null)
     into v_delivery_ids, v_covers
-    from crm_sync._claimable(p_destination, v_keys, p_now) as claimable;
+    from crm_sync._claimable(p_destination, v_keys, case when p_capacity.is_probe then 'infinity' else p_now end) as claimable
+    where claimable.position <= p_capacity.deliveries;
     if v_delivery_ids is null then
         return 0;
     end if;
@@ -35,17 +38,20 @@ begin
     v_claimed_at := clock_timestamp();
     for v_envelope in
         select claimed.envelope_id, array_agg(claimed.delivery_id order by claimed.position) as delivery_ids
-        from crm_sync._claim(v_delivery_ids, p_max_envelopes, v_claimed_at, p_now) as claimed
+        from crm_sync._claim(v_delivery_ids, p_capacity.requests, v_claimed_at, p_now) as claimed
         group by claimed.envelope_id
         order by min(claimed.position)
     loop
-        perform crm_sync._post_envelope(v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, v_url, v_secrets, p_now);
-        v_count := v_count + 1;
+        perform crm_sync._post_envelope(
+            v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, p_capacity.is_probe, v_url, v_secrets, p_now);
+        v_requests := v_requests + 1;
+        v_deliveries := v_deliveries + cardinality(v_envelope.delivery_ids);
     end loop;
     if v_covers is not null then
         perform crm_sync._cover(v_covers);
     end if;
-    return v_count;
+    perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
+    return v_requests;
 end;
 $$;
 
@@ -64,9 +70,9 @@ begin
 end;
 $$;
 
-comment on function crm_sync._dispatch_keys(text, text[], int, timestamptz) is
-    'Claims what may leave on these keys and posts it in at most so many envelopes; returns how many. CS010: Vault is not set up; everything waits.';
+comment on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, timestamptz) is
+    'Claims what may leave on these keys and posts it, within the capacity; returns the number of requests. CS010: Vault is not set up; everything waits.';
 
 comment on function crm_sync._cover(jsonb) is 'Notes on older states of a run by which newer one, now in flight, they will be superseded.';
 
-revoke all on function crm_sync._dispatch_keys(text, text[], int, timestamptz), crm_sync._cover(jsonb) from public;
+revoke all on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, timestamptz), crm_sync._cover(jsonb) from public;

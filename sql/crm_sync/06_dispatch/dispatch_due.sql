@@ -7,24 +7,29 @@ set search_path = ''
 as $$
 declare
     v_destination text;
+    v_capacity    crm_sync.capacity;
     v_keys        text[];
-    v_free        int;
-    v_count       int := 0;
+    v_requests    int := 0;
 begin
-    for v_destination in select destinations.destination from crm_sync.destinations order by last_delivered_at nulls first loop
-        continue when not crm_sync._may_dispatch(v_destination);
-        v_free := crm_sync._free_requests(v_destination);
-        continue when v_free = 0;
-        v_keys := crm_sync._due_keys(v_destination, v_free, p_now);
+    for v_destination in
+        select destinations.destination from crm_sync.destinations order by destinations.last_delivered_at nulls first
+    loop
+        v_capacity := crm_sync._capacity(v_destination, p_now);
+        continue when v_capacity.requests = 0 or v_capacity.deliveries = 0;
+        if v_capacity.is_probe then
+            v_requests := v_requests + crm_sync._dispatch_probe(v_destination, v_capacity, p_now);
+            continue;
+        end if;
+        v_keys := crm_sync._due_keys(v_destination, v_capacity, p_now);
         continue when v_keys is null;
-        v_count := v_count + crm_sync._dispatch_keys(v_destination, v_keys, v_free, p_now);
+        v_requests := v_requests + crm_sync._dispatch_keys(v_destination, v_keys, v_capacity, p_now);
         perform crm_sync._park_followers(v_destination, crm_sync._lock_keys(v_destination, v_keys));
     end loop;
-    return v_count;
+    return v_requests;
 end;
 $$;
 
-create function crm_sync._due_keys(p_destination text, p_max_envelopes int, p_now timestamptz)
+create function crm_sync._due_keys(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
 returns text[]
 language plpgsql
 set search_path = ''
@@ -32,7 +37,8 @@ as $$
 begin
     return (
         with capacity as (
-            select p_max_envelopes * settings.max_envelope_deliveries as deliveries from crm_sync.settings
+            select least(p_capacity.requests * settings.max_envelope_deliveries, p_capacity.deliveries) as deliveries
+        from crm_sync.settings
         ),
         due as (
             (
@@ -64,6 +70,6 @@ end;
 $$;
 
 comment on function crm_sync._dispatch_due(timestamptz) is 'Dispatches what is due, destination by destination; returns the number of requests. Part of the tick.';
-comment on function crm_sync._due_keys(text, int, timestamptz) is 'Keys with something due, the longest waiting first, no more than fit in so many envelopes.';
+comment on function crm_sync._due_keys(text, crm_sync.capacity, timestamptz) is 'Keys with something due, the longest waiting first, no more than the capacity allows.';
 
-revoke all on function crm_sync._dispatch_due(timestamptz), crm_sync._due_keys(text, int, timestamptz) from public;
+revoke all on function crm_sync._dispatch_due(timestamptz), crm_sync._due_keys(text, crm_sync.capacity, timestamptz) from public;

@@ -1,0 +1,95 @@
+-- How much may leave for a destination now: nothing while stopped, paused or behind an open breaker, one delivery as a
+-- probe when a breaker is due for one, else what the limits leave. One cheap query: asked at every commit.
+
+create type crm_sync.capacity as (
+    requests    int,
+    deliveries  int,
+    is_probe    boolean
+);
+
+comment on type crm_sync.capacity is 'How many requests, and deliveries in all, may leave now; is_probe: one, to see whether the receiver is back.';
+
+create function crm_sync._capacity(p_destination text, p_now timestamptz)
+returns crm_sync.capacity
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_state record;
+begin
+    select settings.is_running and not destinations.is_paused as is_open,
+           own.state = 'closed' and of_function.state = 'closed' as is_closed,
+           (own.state = 'closed' or own.open_until <= p_now)
+               and (of_function.state = 'closed' or of_function.open_until <= p_now) as is_due_for_probe,
+           settings.max_requests_in_flight - in_flight.request_count as requests,
+           least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
+                 crm_sync._rate_allows(destinations, p_now)) as deliveries
+    into strict v_state
+    from crm_sync.settings
+    cross join crm_sync.destinations
+    join crm_sync.breakers as own on own.breaker = destinations.destination
+    join crm_sync.breakers as of_function on of_function.breaker = 'function'
+    cross join lateral (
+        -- A bounded probe of a partial index, never a count of pg_net's queue.
+        select count(*)::int as request_count,
+               coalesce(sum(ours.delivery_count) filter (where ours.destination = p_destination), 0)::int as delivery_count
+        from (
+            select envelopes.destination, envelopes.delivery_count
+            from crm_sync.envelopes
+            where envelopes.status = 'in_flight'
+            limit settings.max_requests_in_flight
+        ) as ours
+    ) as in_flight
+    where destinations.destination = p_destination;
+
+    if not v_state.is_open then
+        return row(0, 0, false)::crm_sync.capacity;
+    elsif v_state.is_closed then
+        return row(greatest(0, v_state.requests), greatest(0, v_state.deliveries), false)::crm_sync.capacity;
+    elsif v_state.is_due_for_probe then
+        return row(1, 1, true)::crm_sync.capacity;
+    end if;
+    return row(0, 0, false)::crm_sync.capacity;
+end;
+$$;
+
+create function crm_sync._rate_allows(p_destination crm_sync.destinations, p_now timestamptz)
+returns int
+language sql
+immutable
+set search_path = ''
+as $$
+    -- A token bucket that holds two seconds' worth, at least one.
+    select case
+        when p_destination.rate_per_second is null then 2147483647
+        else floor(least(
+            greatest(1, 2 * p_destination.rate_per_second),
+            p_destination.rate_tokens
+                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, p_now - interval '2 seconds'))
+        ))::int
+    end;
+$$;
+
+create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.destinations
+    set rate_tokens = least(
+            greatest(1, 2 * destinations.rate_per_second),
+            destinations.rate_tokens
+                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, p_now - interval '2 seconds'))
+        ) - p_deliveries,
+        rate_at = p_now
+    where destinations.destination = p_destination and destinations.rate_per_second is not null;
+end;
+$$;
+
+comment on function crm_sync._capacity(text, timestamptz) is 'How much may leave for a destination now.';
+comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; without a rate no limit.';
+comment on function crm_sync._spend_rate(text, int, timestamptz) is 'Takes so many deliveries from a destination''s rate.';
+
+revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._rate_allows(crm_sync.destinations, timestamptz),
+    crm_sync._spend_rate(text, int, timestamptz) from public;

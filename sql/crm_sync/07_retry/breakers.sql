@@ -1,0 +1,191 @@
+-- Opens and closes breakers by what was just settled. A destination's breaker opens at 70 % of at least 10 attempts
+-- failing in 5 minutes, after 3 failures in a row on 2 keys or over 5 minutes, and when 2 keys in a row come back
+-- misconfigured. Any success closes. Rejects are the row's fault and count neither way.
+
+create function crm_sync._move_breakers(p_settlements crm_sync.settlement[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_seen record;
+begin
+    for v_seen in
+        with outcomes as (
+            -- What an envelope's failure says, it says of the function; any usable answer is a success of the function.
+            select 'function' as breaker, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id,
+                   case when settlements.envelope_failed then 'retry' else 'delivered' end as outcome
+            from unnest(p_settlements) as settlements
+            join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+            where settlements.error_code is distinct from 'request_lost' and settlements.error_code is distinct from 'taken_back'
+            union all
+            select deliveries.destination, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id, settlements.outcome
+            from unnest(p_settlements) as settlements
+            join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+            where not settlements.envelope_failed
+              and settlements.outcome in ('delivered', 'retry', 'unknown', 'misconfigured')
+              and settlements.error_code is distinct from 'request_lost'
+        ),
+        numbered as (
+            select outcomes.*,
+                   max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
+                       over (partition by outcomes.breaker) as last_success
+            from outcomes
+        )
+        select numbered.breaker,
+               count(*)::int as attempt_count,
+               (count(*) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
+               bool_or(numbered.outcome = 'delivered') as has_success,
+               (count(distinct case when numbered.breaker = 'function' then numbered.envelope_id::text else numbered.delivery_id::text end)
+                   filter (where numbered.outcome <> 'delivered'
+                           and numbered.delivery_id > coalesce(numbered.last_success, 0)))::int as failures_in_a_row,
+               array_agg(distinct numbered.ordering_key)
+                   filter (where numbered.outcome <> 'delivered' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as failing_keys,
+               (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
+                   filter (where numbered.outcome <> 'delivered'))[1] as last_failed_key,
+               coalesce(bool_or(numbered.outcome = 'misconfigured'), false) as is_misconfigured
+        from numbered
+        group by numbered.breaker
+    loop
+        perform crm_sync._count_minute(v_seen.breaker, v_seen.attempt_count, v_seen.failure_count, p_now);
+        if v_seen.has_success then
+            perform crm_sync._close_breaker(v_seen.breaker, p_now);
+        end if;
+        if v_seen.failures_in_a_row > 0 then
+            perform crm_sync._note_failures(
+                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.last_failed_key, p_now);
+            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.is_misconfigured, p_now);
+        end if;
+    end loop;
+    perform crm_sync._end_probes(p_now);
+end;
+$$;
+
+create function crm_sync._count_minute(p_breaker text, p_attempt_count int, p_failure_count int, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.breaker_minutes as minutes (breaker, minute, attempt_count, failure_count)
+    values (p_breaker, date_trunc('minute', p_now), p_attempt_count, p_failure_count)
+    on conflict (breaker, minute) do update
+    set attempt_count = minutes.attempt_count + excluded.attempt_count,
+        failure_count = minutes.failure_count + excluded.failure_count;
+    delete from crm_sync.breaker_minutes as minutes where minutes.minute < p_now - interval '1 day';
+end;
+$$;
+
+create function crm_sync._close_breaker(p_breaker text, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- Minutes before the recovery say nothing about the time after it.
+    delete from crm_sync.breaker_minutes as minutes
+    using crm_sync.breakers
+    where minutes.breaker = p_breaker and breakers.breaker = p_breaker and breakers.state <> 'closed';
+    update crm_sync.breakers
+    set state = 'closed', reason = null, open_until = null, open_count = 0, opened_at = null,
+        failures_in_a_row = 0, failing_since = null, failing_keys = '{}',
+        probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'success' end,
+        probe_envelope_id = null, last_success_at = p_now
+    where breakers.breaker = p_breaker;
+end;
+$$;
+
+create function crm_sync._note_failures(p_breaker text, p_failures int, p_keys text[], p_last_failed_key text, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.breakers
+    set failures_in_a_row = breakers.failures_in_a_row + p_failures,
+        failing_since = coalesce(breakers.failing_since, p_now),
+        failing_keys = (
+            select array_agg(keys.key)
+            from (select distinct key from unnest(breakers.failing_keys || p_keys) as both_lists (key) limit 2) as keys
+        ),
+        last_failed_key = p_last_failed_key
+    where breakers.breaker = p_breaker;
+end;
+$$;
+
+create function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_breaker crm_sync.breakers;
+    v_reason  text;
+begin
+    select * into strict v_breaker from crm_sync.breakers where breakers.breaker = p_breaker;
+    v_reason := case
+        when p_is_misconfigured and cardinality(v_breaker.failing_keys) > 1 then 'misconfigured'
+        when v_breaker.failures_in_a_row >= 3
+             and (cardinality(v_breaker.failing_keys) > 1 or v_breaker.failing_since <= p_now - interval '5 minutes')
+             then 'failures in a row'
+        when (
+            select sum(minutes.attempt_count) >= 10 and sum(minutes.failure_count) >= 0.7 * sum(minutes.attempt_count)
+            from crm_sync.breaker_minutes as minutes
+            where minutes.breaker = p_breaker and minutes.minute > p_now - interval '5 minutes'
+        ) and cardinality(v_breaker.failing_keys) > 1 then '70 % failing in 5 minutes'
+        when v_breaker.state = 'half_open' then v_breaker.reason
+    end;
+    if v_reason is null or v_breaker.state = 'open' then
+        return;
+    end if;
+    -- A probe that failed opens it for twice as long.
+    update crm_sync.breakers
+    set state = 'open',
+        reason = v_reason,
+        open_count = breakers.open_count + 1,
+        open_until = p_now + crm_sync._open_interval(breakers.open_count + 1),
+        opened_at = coalesce(breakers.opened_at, p_now),
+        probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'failure' end,
+        probe_envelope_id = null
+    where breakers.breaker = p_breaker;
+end;
+$$;
+
+create function crm_sync._open_interval(p_open_count int)
+returns interval
+language sql
+immutable
+set search_path = ''
+as $$
+    select least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
+$$;
+
+create function crm_sync._end_probes(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A probe that told neither way (rejected, not attempted, lost, cancelled): the next one may go at once.
+    update crm_sync.breakers
+    set state = 'open', open_until = p_now, probe_envelope_id = null, probe_outcome = 'inconclusive'
+    where breakers.state = 'half_open'
+      and not exists (
+          select from crm_sync.envelopes
+          where envelopes.envelope_id = breakers.probe_envelope_id and envelopes.status = 'in_flight'
+      );
+end;
+$$;
+
+comment on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz) is 'Opens and closes breakers by these outcomes. Called by settle.';
+comment on function crm_sync._count_minute(text, int, int, timestamptz) is 'Adds to the minute''s counts.';
+comment on function crm_sync._close_breaker(text, timestamptz) is 'A success: closes the breaker and forgets what failed before.';
+comment on function crm_sync._note_failures(text, int, text[], text, timestamptz) is 'Adds to the failures in a row.';
+comment on function crm_sync._open_breaker_if_failing(text, boolean, timestamptz) is 'Opens the breaker if one of the rules holds; a failed probe opens it for longer.';
+comment on function crm_sync._open_interval(int) is 'How long it stays open: 30 s, doubling to 15 min.';
+comment on function crm_sync._end_probes(timestamptz) is 'Half-open breakers whose probe is over and told nothing are open again, due for the next probe.';
+
+revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._count_minute(text, int, int, timestamptz),
+    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text, timestamptz),
+    crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
+    crm_sync._end_probes(timestamptz) from public;
