@@ -27,7 +27,7 @@ export type FunctionServer = {
 /**
  * Runs the Edge Function in the Deno that the platform runs, on 127.0.0.1, from node_modules and
  * without network beyond its own calls. It sees the variables of `env` and no others. Rejects with the
- * function's output when it does not answer within 30 s.
+ * function's output when it does not listen within 30 s.
  */
 export async function startFunction(options: {
   port?: number;
@@ -46,43 +46,54 @@ export async function startFunction(options: {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on("line", (line) => output.push(line));
-  }
+  const listening = new Promise<void>((resolve) => {
+    const keep = (line: string) =>
+      line.startsWith("Listening on ") ? resolve() : output.push(line);
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on("line", keep);
+    }
+  });
   const exited = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
+    child.once("close", () => resolve());
     child.once("error", (error) => {
       output.push(error.message);
       resolve();
     });
   });
-  const stop = () => end(child, exited);
-  const url = `http://127.0.0.1:${port}/`;
-  try {
-    await untilItAnswers(url, child);
-  } catch (error) {
+  const endWithUs = () => child.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  const stop = async () => {
+    process.off("exit", endWithUs);
+    await end(child, exited);
+  };
+  // Deno's own line, because another server on the same port would answer a request just as well.
+  const timer = new AbortController();
+  const started = await Promise.race([
+    listening.then(() => true),
+    exited.then(() => false),
+    sleep(START_LIMIT_MS, false, { signal: timer.signal }),
+  ]);
+  timer.abort();
+  if (!started) {
     await stop();
-    throw new Error(`the Edge Function did not start:\n${output.join("\n")}`, { cause: error });
+    throw new Error(`the Edge Function did not start:\n${output.join("\n")}`);
   }
-  return { url, pid: child.pid ?? 0, output, stop };
+  return { url: `http://127.0.0.1:${port}/`, pid: child.pid ?? 0, output, stop };
 }
 
 /** The binary itself: npm's wrapper would keep our signals to itself. */
 export function denoBinary(): string {
-  const require = createRequire(import.meta.url);
-  const installed = dirname(require.resolve("deno/package.json"));
+  const installed = dirname(createRequire(import.meta.url).resolve("deno/package.json"));
   const scope = join(dirname(installed), "@deno");
-  const names = ["deno", "deno.exe"];
-  const folders = [installed, ...(existsSync(scope) ? readdirSync(scope) : []).map(inScope)];
-  const found = folders
-    .flatMap((folder) => names.map((name) => join(folder, name)))
+  const ours = (existsSync(scope) ? readdirSync(scope) : []).filter((name) =>
+    name.startsWith(`${process.platform}-${process.arch}`),
+  );
+  const file = process.platform === "win32" ? "deno.exe" : "deno";
+  const found = [installed, ...ours.map((name) => join(scope, name))]
+    .map((folder) => join(folder, file))
     .find((path) => existsSync(path));
   if (!found) throw new Error("no Deno in node_modules: run npm ci, without --omit=optional");
   return found;
-
-  function inScope(name: string): string {
-    return join(scope, name);
-  }
 }
 
 function denoArguments(): string[] {
@@ -95,23 +106,6 @@ function denoArguments(): string[] {
     `--allow-env=${["CRM_SYNC_PORT", ...ENV_NAMES].join(",")}`,
     "index.ts",
   ];
-}
-
-async function untilItAnswers(url: string, child: ChildProcess): Promise<void> {
-  const giveUp = Date.now() + START_LIMIT_MS;
-  for (;;) {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
-      throw new Error("it ended");
-    }
-    try {
-      // Any answer will do: the function refuses a GET with 405.
-      await (await fetch(url, { signal: AbortSignal.timeout(2_000) })).arrayBuffer();
-      return;
-    } catch (error) {
-      if (Date.now() > giveUp) throw error;
-      await sleep(50);
-    }
-  }
 }
 
 async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {

@@ -35,3 +35,19 @@ export async function readBody(
   }
   return { text, cut };
 }
+
+/** readBody for a response; a short one of known length takes the runtime's own, cheaper way. */
+export async function readResponse(
+  response: Response,
+  limit: { bytes: number; ms: number },
+): Promise<BodyStart> {
+  const length = Number(response.headers.get("content-length") ?? Number.NaN);
+  if (response.headers.has("content-encoding") || !(length <= limit.bytes)) {
+    return await readBody(response.body, limit);
+  }
+  try {
+    return { text: await response.text(), cut: false };
+  } catch {
+    return { text: "", cut: true };
+  }
+}

@@ -1,4 +1,4 @@
-import { readBody } from "./body.ts";
+import { readResponse } from "./body.ts";
 import { type Destination, destinations, type Target } from "./destinations.ts";
 import type { Delivery } from "./envelope.ts";
 import { stringifyJson } from "./json.ts";
@@ -152,7 +152,7 @@ async function post(
       : notSent("retry", "network", describeNetworkError(error));
   }
   const { outcome, errorCode } = classify(response.status, destination);
-  const answer = await readBody(response.body, ANSWER_LIMIT);
+  const answer = await readResponse(response, ANSWER_LIMIT);
   return {
     outcome,
     status: response.status === 0 ? null : response.status,
