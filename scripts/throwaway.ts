@@ -1,5 +1,5 @@
 /** A server that lives as long as one piece of work: for checks that want a database of their own. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -20,6 +20,8 @@ export interface ThrowawayServer {
 /** Starts a server whose data may be lost; about a second. The caller stops it. */
 export async function startThrowawayServer(): Promise<ThrowawayServer> {
   const folder = await mkdtemp(join(tmpdir(), "crm-sync-"));
+  // As root, the server is another user and has to pass through.
+  await chmod(folder, 0o711);
   const server = await startPostgres({ dataDir: join(folder, "data"), fast: true });
   return {
     url: server.url,

@@ -3,13 +3,21 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { startGateway } from "../../../scripts/local/gateway.ts";
 import { createLocalClient } from "../../../scripts/local/supabase-client.ts";
-import { startThrowawayServer } from "../../../scripts/throwaway.ts";
+import { startThrowawayServer, type ThrowawayServer } from "../../../scripts/throwaway.ts";
 
 export const PERSON = "00000000-0000-4000-8000-00000000000a";
 export const STRANGER = "00000000-0000-4000-8000-00000000000b";
 
 export async function startDataApi() {
   const server = await startThrowawayServer();
+  // Vitest ends a worker without asking: what fails here must not leave a server behind.
+  return serve(server).catch(async (error) => {
+    await server.stop();
+    throw error;
+  });
+}
+
+async function serve(server: ThrowawayServer) {
   const { url } = await server.createDatabase("data_api");
   const db = new pg.Client({ connectionString: url });
   await db.connect();
