@@ -17,6 +17,7 @@ begin
                case
                    when built.delivery_id is null then 'unbuilt'
                    when built.is_gone then 'row_deleted'
+                   when built.record is null then 'erased'
                    when octet_length(built.record::text) + 400 > settings.max_delivery_bytes then 'too_large'
                    else 'sendable'
                end as verdict
@@ -27,12 +28,12 @@ begin
     ),
     finished as (
         update crm_sync.deliveries
-        set status = case judged.verdict when 'row_deleted' then 'cancelled' else 'dead' end,
+        set status = case judged.verdict when 'too_large' then 'dead' else 'cancelled' end,
             last_error_code = judged.verdict,
             finished_at = p_now,
             is_parked = false
         from judged
-        where deliveries.delivery_id = judged.delivery_id and judged.verdict in ('row_deleted', 'too_large')
+        where deliveries.delivery_id = judged.delivery_id and judged.verdict in ('row_deleted', 'erased', 'too_large')
     ),
     put_off as (
         update crm_sync.deliveries

@@ -9,8 +9,10 @@ declare
     v_settings crm_sync.settings;
 begin
     perform crm_sync._require_platform();
-    perform crm_sync._unschedule('crm_sync_tick');
+    perform crm_sync._unschedule();
     perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
+    perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true returning * into v_settings;
     return v_settings;
 end;
@@ -26,7 +28,7 @@ declare
     v_envelope uuid;
 begin
     update crm_sync.settings set is_running = false returning * into v_settings;
-    perform crm_sync._unschedule('crm_sync_tick');
+    perform crm_sync._unschedule();
     for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
         perform crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
     end loop;
@@ -34,14 +36,14 @@ begin
 end;
 $$;
 
-create function crm_sync._unschedule(p_job_name text)
+create function crm_sync._unschedule()
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
-    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname = p_job_name;
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname like 'crm\_sync\_%';
 end;
 $$;
 
@@ -73,7 +75,7 @@ comment on function crm_sync.start(text) is
     'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing.';
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
-comment on function crm_sync._unschedule(text) is 'Removes a job of ours if it is there.';
+comment on function crm_sync._unschedule() is 'Removes the jobs of ours that are there.';
 comment on function crm_sync._require_platform() is 'Raises CS012 unless pg_net, pg_cron and Vault are there.';
 
-revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(text), crm_sync._require_platform() from public;
+revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(), crm_sync._require_platform() from public;

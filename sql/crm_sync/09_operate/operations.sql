@@ -1,0 +1,68 @@
+-- Who did what, when, to how many: one line for each call of an operator's function.
+
+create table crm_sync.operations (
+    operation_id    bigint       generated always as identity primary key,
+    operated_at     timestamptz  not null default clock_timestamp(),
+    operator        text         not null default session_user,
+    action          text         not null,
+    arguments       jsonb        not null default '{}',
+    affected_count  int          not null,
+    note            text
+);
+
+alter table crm_sync.operations enable row level security;
+
+create function crm_sync._note_operation(p_action text, p_arguments jsonb, p_affected_count int, p_note text default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.operations (action, arguments, affected_count, note)
+    values (p_action, jsonb_strip_nulls(p_arguments), p_affected_count, p_note);
+end;
+$$;
+
+create function crm_sync._require_destination(p_destination text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if not exists (select from crm_sync.destinations where destinations.destination = p_destination) then
+        raise exception 'crm-sync knows no destination "%"', p_destination
+            using errcode = 'CS020',
+                  hint = format('known destinations: %s',
+                                (select string_agg(destination, ', ' order by destination) from crm_sync.destinations));
+    end if;
+end;
+$$;
+
+create function crm_sync._require_route(p_route text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if not exists (select from crm_sync.routes where routes.route = p_route) then
+        raise exception 'crm-sync knows no route "%"', p_route
+            using errcode = 'CS002',
+                  hint = format('known routes: %s', (select string_agg(route, ', ' order by position) from crm_sync.routes));
+    end if;
+end;
+$$;
+
+comment on table crm_sync.operations is 'Every call of an operator''s function: who, when, what, how many rows, and why.';
+comment on function crm_sync._note_operation(text, jsonb, int, text) is 'Writes the line of a call.';
+comment on function crm_sync._require_destination(text) is 'Raises CS020 unless the destination is known.';
+comment on function crm_sync._require_route(text) is 'Raises CS002 unless the route is known.';
+
+grant select on crm_sync.operations to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_operations on crm_sync.operations
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
+    crm_sync._require_route(text) from public;

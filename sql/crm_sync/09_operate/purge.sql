@@ -1,0 +1,121 @@
+-- Retention: records go first, the trace without personal data later. In batches, so that no run locks or bloats much.
+
+create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
+returns table (what text, purged_count int)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settings crm_sync.settings;
+begin
+    select * into strict v_settings from crm_sync.settings;
+    what := 'records';
+    purged_count := crm_sync._purge_records(
+        p_now - v_settings.keep_record_delivered, p_now - v_settings.keep_record_dead, p_batch);
+    return next;
+    what := 'deliveries';
+    purged_count := crm_sync._purge_deliveries(p_now - v_settings.keep_trace, p_batch);
+    return next;
+    what := 'envelopes';
+    with purged as (
+        delete from crm_sync.envelopes
+        where envelopes.envelope_id in (
+            select old.envelope_id from crm_sync.envelopes as old
+            where old.settled_at < p_now - v_settings.keep_trace
+            limit p_batch
+        )
+        returning 1
+    )
+    select count(*)::int into purged_count from purged;
+    return next;
+    what := 'faults';
+    with purged as (
+        delete from crm_sync.faults where faults.noticed_at < p_now - v_settings.keep_record_delivered returning 1
+    )
+    select count(*)::int into purged_count from purged;
+    return next;
+    what := 'cron runs';
+    purged_count := crm_sync._purge_cron_runs(p_now - interval '1 hour', p_batch);
+    return next;
+end;
+$$;
+
+create function crm_sync._purge_records(p_delivered_before timestamptz, p_dead_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_count int;
+begin
+    with old as (
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.record is not null
+          and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
+        limit p_batch
+        for update skip locked
+    )
+    update crm_sync.deliveries
+    set record = null
+    from old
+    where deliveries.delivery_id = old.delivery_id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_purged bigint[];
+begin
+    with purged as (
+        delete from crm_sync.deliveries
+        where deliveries.delivery_id in (
+            select old.delivery_id from crm_sync.deliveries as old
+            where old.finished_at < p_before
+            limit p_batch
+            for update skip locked
+        )
+        returning deliveries.delivery_id
+    )
+    select array_agg(purged.delivery_id) into v_purged from purged;
+    delete from crm_sync.delivery_attempts as attempts where attempts.delivery_id = any (v_purged);
+    return coalesce(cardinality(v_purged), 0);
+end;
+$$;
+
+create function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_count int;
+begin
+    -- pg_cron leaves a row for each run and never removes one; failed runs stay a day for health().
+    delete from cron.job_run_details as runs
+    where runs.runid in (
+        select old.runid
+        from cron.job_run_details as old
+        where old.command like 'select crm\_sync.%'
+          and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
+        limit p_batch
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+comment on function crm_sync.purge(timestamptz, int) is
+    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly. Safe to repeat. Role: owner.';
+comment on function crm_sync._purge_records(timestamptz, timestamptz, int) is 'Empties the record of deliveries finished before then.';
+comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then, with their attempts.';
+comment on function crm_sync._purge_cron_runs(timestamptz, int) is 'Deletes our own lines in cron.job_run_details.';
+
+revoke all on function crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
+    crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;
