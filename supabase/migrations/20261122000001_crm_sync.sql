@@ -157,6 +157,8 @@ create table crm_sync.destinations (
     is_paused                 boolean     not null default false,
     max_deliveries_in_flight  int         not null default 5000,
     rate_per_second           numeric,
+    rate_tokens               numeric     not null default 0,
+    rate_at                   timestamptz,
     retry_delays              interval[]  not null default array[
         '10 seconds', '1 minute', '5 minutes', '30 minutes', '2 hours',
         '5 hours', '10 hours', '14 hours', '20 hours', '24 hours'
@@ -176,6 +178,7 @@ alter table crm_sync.destinations enable row level security;
 comment on table crm_sync.destinations is 'A receiver with its limits, schedule and pause. Its URL and key are secrets of the Edge Function.';
 comment on column crm_sync.destinations.is_paused is 'While true nothing is dispatched to it; capture goes on, no attempt is used up.';
 comment on column crm_sync.destinations.rate_per_second is 'Deliveries per second at most; null: no rate. With a rate the tick alone dispatches.';
+comment on column crm_sync.destinations.rate_tokens is 'Deliveries that the rate had left at rate_at.';
 comment on column crm_sync.destinations.retry_delays is
     'Wait before attempts 2, 3, …, each ±20 % jitter. One more attempt than delays: 11 by default, over 3 days.';
 comment on column crm_sync.destinations.max_retry_after is 'The longest Retry-After that is honoured.';
@@ -275,6 +278,61 @@ create policy readers_see_attachments on crm_sync.attachments
 create policy readers_see_related_attachments on crm_sync.related_attachments
     for select to crm_sync_reader, crm_sync_operator using (true);
 
+-- sql/crm_sync/04_ledger/breakers.sql
+
+-- One breaker for each destination, and one for the Edge Function itself, whose failures are no receiver's fault.
+-- Moved by settle alone, under the tick's lock; dispatch reads.
+
+create table crm_sync.breakers (
+    breaker            text         primary key,
+    state              text         not null default 'closed',
+    reason             text,
+    open_until         timestamptz,
+    open_count         int          not null default 0,
+    opened_at          timestamptz,
+    failures_in_a_row  int          not null default 0,
+    failing_since      timestamptz,
+    failing_keys       text[]       not null default '{}',
+    last_failed_key    text,
+    last_success_at    timestamptz,
+    probe_envelope_id  uuid,
+    probed_at          timestamptz,
+    probe_outcome      text,
+    constraint breaker_state_is_known check (state in ('closed', 'open', 'half_open')),
+    constraint open_knows_until_when check ((state = 'open') = (open_until is not null)),
+    constraint half_open_exactly_while_probing check ((state = 'half_open') = (probe_envelope_id is not null))
+) with (fillfactor = 50);
+
+create table crm_sync.breaker_minutes (
+    breaker        text         not null,
+    minute         timestamptz  not null,
+    attempt_count  int          not null,
+    failure_count  int          not null,
+    primary key (breaker, minute)
+);
+
+insert into crm_sync.breakers (breaker)
+select destinations.destination from crm_sync.destinations
+union all
+values ('function');
+
+alter table crm_sync.breakers enable row level security;
+alter table crm_sync.breaker_minutes enable row level security;
+
+comment on table crm_sync.breakers is 'Whether a destination, or the function, is called at all. While one is open nothing is sent but probes, and no attempt is used up.';
+comment on column crm_sync.breakers.state is 'closed: calls go out. open: none until open_until. half_open: one probe is under way.';
+comment on column crm_sync.breakers.open_count is 'Times it opened in a row: 30 s, doubling to 15 min.';
+comment on column crm_sync.breakers.failing_keys is 'Two ordering keys, at most, of the failures in a row: one delivery that always fails must not close a destination.';
+comment on column crm_sync.breakers.last_failed_key is 'The key that failed last; a probe takes another where there is one.';
+comment on table crm_sync.breaker_minutes is 'Attempts and failures a minute, from which a breaker opens at 70 % failing of at least 10 in 5 minutes.';
+
+grant select on crm_sync.breakers, crm_sync.breaker_minutes to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_breakers on crm_sync.breakers
+    for select to crm_sync_reader, crm_sync_operator using (true);
+create policy readers_see_breaker_minutes on crm_sync.breaker_minutes
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
 -- sql/crm_sync/04_ledger/capture_failures.sql
 
 -- What capture could not write: the changes of one statement, kept until the tick has captured them.
@@ -357,6 +415,9 @@ create table crm_sync.deliveries (
     status                  text         not null default 'pending',
     attempt_count           int          not null default 0,
     envelope_failure_count  int          not null default 0,
+    wait_count              int          not null default 0,
+    failed_alone_count      int          not null default 0,
+    failed_alone_since      timestamptz,
     next_attempt_at         timestamptz  not null default now(),
     is_parked               boolean      not null default false,
     is_backfill             boolean      not null default false,
@@ -405,6 +466,8 @@ comment on column crm_sync.deliveries.record is
     'Event route: the row as captured. State route: the row as read at the first claim. Frozen from the first claim on.';
 comment on column crm_sync.deliveries.attempt_count is 'Attempts that count towards the schedule; waiting, probing and platform failures do not.';
 comment on column crm_sync.deliveries.envelope_failure_count is 'Envelopes in a row that came back without a usable answer; halves the next envelope.';
+comment on column crm_sync.deliveries.wait_count is 'Tries in a row that used up no attempt: misconfigured, or no usable answer. Each makes the next wait longer.';
+comment on column crm_sync.deliveries.failed_alone_count is 'Envelopes without a usable answer that it was alone in; three of them while others succeed make it poison.';
 comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At capture the start of the transaction, by which dispatch at commit finds its own.';
 comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
 comment on column crm_sync.deliveries.dispatch_at_commit is 'The one row of a transaction whose insertion queues the dispatch at commit.';
@@ -453,6 +516,7 @@ create table crm_sync.envelopes (
     destination     text         not null,
     request_id      bigint       not null,
     delivery_count  int          not null,
+    is_probe        boolean      not null default false,
     dispatched_at   timestamptz  not null,
     lease_until     timestamptz  not null,
     status          text         not null default 'in_flight',
@@ -470,6 +534,7 @@ alter table crm_sync.envelopes enable row level security;
 
 comment on table crm_sync.envelopes is 'One request to the Edge Function with up to 100 deliveries. No personal data.';
 comment on column crm_sync.envelopes.request_id is 'Id in net.http_request_queue and net._http_response; not unique over a crash of the server.';
+comment on column crm_sync.envelopes.is_probe is 'One delivery, to see whether a receiver or the function is back; its failure uses up no attempt.';
 comment on column crm_sync.envelopes.status is
     'answered: our signed answer. failed: no usable answer of ours. lost: gone from pg_net. taken_back: lease ended in the queue, or stop().';
 
@@ -545,6 +610,24 @@ comment on table crm_sync.related_changes is 'Changed rows whose effect on rows 
 comment on column crm_sync.related_changes.first_seen_at is 'When the affected rows visible then were captured.';
 comment on column crm_sync.related_changes.horizon is
     'Transactions older than this may have read the row before its change; looked at once more when all have ended.';
+
+-- sql/crm_sync/04_ledger/settlement.sql
+
+-- What reconcile hands to settle: one outcome of one delivery in one envelope. A type, kept nowhere.
+
+create type crm_sync.settlement as (
+    delivery_id      bigint,
+    envelope_id      uuid,
+    outcome          text,
+    is_counted       boolean,
+    envelope_failed  boolean,
+    status           int,
+    retry_after      int,
+    error_code       text,
+    error            text
+);
+
+comment on type crm_sync.settlement is 'The outcome of one delivery in one envelope. retry_after in seconds.';
 
 -- sql/crm_sync/05_capture/attach.sql
 
@@ -1360,7 +1443,244 @@ comment on function crm_sync._create_trigger(text, text, text) is 'Creates a cap
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text) from public;
 
--- sql/crm_sync/06_dispatch/at_commit.sql
+-- sql/crm_sync/06_dispatch/build_records.sql
+
+-- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own:
+-- a table that was changed under us holds up its own deliveries and no others.
+
+create function crm_sync._build_records(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, is_gone boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_group record;
+begin
+    return query
+        select deliveries.delivery_id, deliveries.record, false
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
+
+    for v_group in
+        select deliveries.route, deliveries.table_name, array_agg(deliveries.delivery_id) as delivery_ids
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is null
+        group by deliveries.route, deliveries.table_name
+    loop
+        begin
+            return query execute format(
+                'select ids.delivery_id, built.record, built.delivery_id is null
+                 from unnest($1) as ids (delivery_id)
+                 left join crm_sync.%I($1) as built on built.delivery_id = ids.delivery_id',
+                crm_sync._generated_name('_record_', v_group.table_name, '__' || v_group.route)
+            ) using v_group.delivery_ids;
+        exception when others then
+            perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
+end;
+$$;
+
+comment on function crm_sync._build_records(bigint[]) is
+    'The record of each delivery: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
+
+revoke all on function crm_sync._build_records(bigint[]) from public;
+
+-- sql/crm_sync/06_dispatch/capacity.sql
+
+-- How much may leave for a destination now: nothing while stopped, paused or behind an open breaker, one delivery as a
+-- probe when a breaker is due for one, else what the limits leave. One cheap query: asked at every commit.
+
+create type crm_sync.capacity as (
+    requests    int,
+    deliveries  int,
+    is_probe    boolean
+);
+
+comment on type crm_sync.capacity is 'How many requests, and deliveries in all, may leave now; is_probe: one, to see whether the receiver is back.';
+
+create function crm_sync._capacity(p_destination text, p_now timestamptz)
+returns crm_sync.capacity
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_state record;
+begin
+    select settings.is_running and not destinations.is_paused as is_open,
+           own.state = 'closed' and of_function.state = 'closed' as is_closed,
+           (own.state = 'closed' or own.open_until <= p_now)
+               and (of_function.state = 'closed' or of_function.open_until <= p_now) as is_due_for_probe,
+           settings.max_requests_in_flight - in_flight.request_count as requests,
+           least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
+                 crm_sync._rate_allows(destinations, p_now)) as deliveries
+    into strict v_state
+    from crm_sync.settings
+    cross join crm_sync.destinations
+    join crm_sync.breakers as own on own.breaker = destinations.destination
+    join crm_sync.breakers as of_function on of_function.breaker = 'function'
+    cross join lateral (
+        -- A bounded probe of a partial index, never a count of pg_net's queue.
+        select count(*)::int as request_count,
+               coalesce(sum(ours.delivery_count) filter (where ours.destination = p_destination), 0)::int as delivery_count
+        from (
+            select envelopes.destination, envelopes.delivery_count
+            from crm_sync.envelopes
+            where envelopes.status = 'in_flight'
+            limit settings.max_requests_in_flight
+        ) as ours
+    ) as in_flight
+    where destinations.destination = p_destination;
+
+    if not v_state.is_open then
+        return row(0, 0, false)::crm_sync.capacity;
+    elsif v_state.is_closed then
+        return row(greatest(0, v_state.requests), greatest(0, v_state.deliveries), false)::crm_sync.capacity;
+    elsif v_state.is_due_for_probe then
+        return row(1, 1, true)::crm_sync.capacity;
+    end if;
+    return row(0, 0, false)::crm_sync.capacity;
+end;
+$$;
+
+create function crm_sync._rate_allows(p_destination crm_sync.destinations, p_now timestamptz)
+returns int
+language sql
+immutable
+set search_path = ''
+as $$
+    -- A token bucket that holds two seconds' worth, at least one.
+    select case
+        when p_destination.rate_per_second is null then 2147483647
+        else floor(least(
+            greatest(1, 2 * p_destination.rate_per_second),
+            p_destination.rate_tokens
+                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, p_now - interval '2 seconds'))
+        ))::int
+    end;
+$$;
+
+create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.destinations
+    set rate_tokens = least(
+            greatest(1, 2 * destinations.rate_per_second),
+            destinations.rate_tokens
+                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, p_now - interval '2 seconds'))
+        ) - p_deliveries,
+        rate_at = p_now
+    where destinations.destination = p_destination and destinations.rate_per_second is not null;
+end;
+$$;
+
+comment on function crm_sync._capacity(text, timestamptz) is 'How much may leave for a destination now.';
+comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; without a rate no limit.';
+comment on function crm_sync._spend_rate(text, int, timestamptz) is 'Takes so many deliveries from a destination''s rate.';
+
+revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._rate_allows(crm_sync.destinations, timestamptz),
+    crm_sync._spend_rate(text, int, timestamptz) from public;
+
+-- sql/crm_sync/06_dispatch/claim.sql
+
+-- The one transition into in_flight. The caller holds the keys' locks and the rows; records are read here, in a
+-- statement younger than both, and frozen: every attempt of a delivery sends the same body.
+
+create function crm_sync._claim(p_delivery_ids bigint[], p_max_envelopes int, p_claimed_at timestamptz, p_now timestamptz)
+returns table (delivery_id bigint, envelope_id uuid, "position" bigint)
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return query
+    with built as materialized (
+        select * from crm_sync._build_records(p_delivery_ids)
+    ),
+    judged as (
+        select ids.position, deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
+               built.record, octet_length(built.record::text) + 400 as bytes,
+               case
+                   when built.delivery_id is null then 'unbuilt'
+                   when built.is_gone then 'row_deleted'
+                   when built.record is null then 'erased'
+                   when octet_length(built.record::text) + 400 > settings.max_delivery_bytes then 'too_large'
+                   else 'sendable'
+               end as verdict
+        from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
+        join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+        cross join crm_sync.settings
+        left join built on built.delivery_id = ids.delivery_id
+    ),
+    finished as (
+        update crm_sync.deliveries
+        set status = case judged.verdict when 'too_large' then 'dead' else 'cancelled' end,
+            last_error_code = judged.verdict,
+            finished_at = p_now,
+            is_parked = false
+        from judged
+        where deliveries.delivery_id = judged.delivery_id and judged.verdict in ('row_deleted', 'erased', 'too_large')
+    ),
+    put_off as (
+        update crm_sync.deliveries
+        set next_attempt_at = p_now + interval '1 minute', last_error_code = 'record_not_built'
+        from judged
+        where deliveries.delivery_id = judged.delivery_id and judged.verdict = 'unbuilt'
+    ),
+    sendable as (
+        -- Nothing passes one of its key that could not be built.
+        select *
+        from (
+            select judged.*,
+                   bool_and(judged.verdict <> 'unbuilt') over (
+                       partition by judged.ordering_key order by judged.position) as is_reached
+            from judged
+        ) as reached
+        where reached.verdict = 'sendable' and reached.is_reached
+    ),
+    packed as (
+        select listed.*
+        from (
+            select array_agg(sendable.delivery_id order by sendable.position) as ids,
+                   array_agg(sendable.record order by sendable.position) as records,
+                   crm_sync._pack(
+                       array_agg(sendable.ordering_key order by sendable.position),
+                       array_agg(sendable.bytes order by sendable.position),
+                       array_agg(sendable.envelope_failure_count order by sendable.position),
+                       (select settings.max_envelope_deliveries from crm_sync.settings),
+                       (select settings.max_envelope_bytes from crm_sync.settings),
+                       p_max_envelopes) as envelopes
+            from sendable
+        ) as arrays
+        cross join unnest(arrays.ids, arrays.records, arrays.envelopes) with ordinality
+            as listed (delivery_id, record, envelope, position)
+        where listed.envelope is not null
+    ),
+    named as (
+        select numbers.envelope, gen_random_uuid() as envelope_id
+        from (select distinct packed.envelope from packed) as numbers
+    )
+    update crm_sync.deliveries
+    set status = 'in_flight',
+        envelope_id = named.envelope_id,
+        record = packed.record,
+        claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
+        is_parked = false
+    from packed
+    join named on named.envelope = packed.envelope
+    where deliveries.delivery_id = packed.delivery_id
+    returning deliveries.delivery_id, deliveries.envelope_id, packed.position;
+end;
+$$;
+
+comment on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) is
+    'Marks deliveries as in flight, in envelopes with ids of their own; cancels those whose row is gone, ends those too large, puts off those whose record can not be built.';
+
+revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) from public;
+
+-- sql/crm_sync/06_dispatch/dispatch_at_commit.sql
 
 -- Dispatch at commit: one deferred trigger a transaction, on the row that capture flagged. It finds the transaction's
 -- deliveries by their next_attempt_at, the start of the transaction, and posts one envelope a destination.
@@ -1374,6 +1694,7 @@ set search_path = '' set lock_timeout = '200ms'
 as $$
 declare
     v_destination text;
+    v_capacity    crm_sync.capacity;
 begin
     -- A later statement of this transaction may queue another dispatch (set constraints … immediate).
     perform set_config('crm_sync.dispatch_queued', '', true);
@@ -1389,11 +1710,16 @@ begin
           and deliveries.next_attempt_at = new.next_attempt_at
     loop
         exit when crm_sync._session_posts() >= (select settings.max_posts_per_session from crm_sync.settings);
-        if crm_sync._may_dispatch(v_destination) and crm_sync._has_no_rate(v_destination)
-            and crm_sync._free_requests(v_destination) > 0 then
+        continue when exists (
+            select from crm_sync.destinations
+            where destinations.destination = v_destination and destinations.rate_per_second is not null
+        );
+        v_capacity := crm_sync._capacity(v_destination, clock_timestamp());
+        if v_capacity.requests > 0 and not v_capacity.is_probe then
+            v_capacity.requests := 1;
             perform set_config('crm_sync.session_posts', (
                 crm_sync._session_posts()
-                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), 1)
+                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), v_capacity)
             )::text, false);
         end if;
     end loop;
@@ -1457,220 +1783,7 @@ comment on function crm_sync._session_posts() is
 
 revoke all on function crm_sync._dispatch_at_commit(), crm_sync._keys_due_at(text, timestamptz), crm_sync._session_posts() from public;
 
--- sql/crm_sync/06_dispatch/build_records.sql
-
--- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own:
--- a table that was changed under us holds up its own deliveries and no others.
-
-create function crm_sync._build_records(p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb, is_gone boolean)
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_group record;
-begin
-    return query
-        select deliveries.delivery_id, deliveries.record, false
-        from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
-
-    for v_group in
-        select deliveries.route, deliveries.table_name, array_agg(deliveries.delivery_id) as delivery_ids
-        from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is null
-        group by deliveries.route, deliveries.table_name
-    loop
-        begin
-            return query execute format(
-                'select ids.delivery_id, built.record, built.delivery_id is null
-                 from unnest($1) as ids (delivery_id)
-                 left join crm_sync.%I($1) as built on built.delivery_id = ids.delivery_id',
-                crm_sync._generated_name('_record_', v_group.table_name, '__' || v_group.route)
-            ) using v_group.delivery_ids;
-        exception when others then
-            perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
-        end;
-    end loop;
-end;
-$$;
-
-comment on function crm_sync._build_records(bigint[]) is
-    'The record of each delivery: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
-
-revoke all on function crm_sync._build_records(bigint[]) from public;
-
--- sql/crm_sync/06_dispatch/claim.sql
-
--- The one transition into in_flight. The caller holds the keys' locks and the rows; records are read here, in a
--- statement younger than both, and frozen: every attempt of a delivery sends the same body.
-
-create function crm_sync._claim(p_delivery_ids bigint[], p_max_envelopes int, p_claimed_at timestamptz, p_now timestamptz)
-returns table (delivery_id bigint, envelope_id uuid, "position" bigint)
-language plpgsql
-set search_path = ''
-as $$
-begin
-    return query
-    with built as materialized (
-        select * from crm_sync._build_records(p_delivery_ids)
-    ),
-    judged as (
-        select ids.position, deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
-               built.record, octet_length(built.record::text) + 400 as bytes,
-               case
-                   when built.delivery_id is null then 'unbuilt'
-                   when built.is_gone then 'row_deleted'
-                   when octet_length(built.record::text) + 400 > settings.max_delivery_bytes then 'too_large'
-                   else 'sendable'
-               end as verdict
-        from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
-        join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
-        cross join crm_sync.settings
-        left join built on built.delivery_id = ids.delivery_id
-    ),
-    finished as (
-        update crm_sync.deliveries
-        set status = case judged.verdict when 'row_deleted' then 'cancelled' else 'dead' end,
-            last_error_code = judged.verdict,
-            finished_at = p_now,
-            is_parked = false
-        from judged
-        where deliveries.delivery_id = judged.delivery_id and judged.verdict in ('row_deleted', 'too_large')
-    ),
-    put_off as (
-        update crm_sync.deliveries
-        set next_attempt_at = p_now + interval '1 minute', last_error_code = 'record_not_built'
-        from judged
-        where deliveries.delivery_id = judged.delivery_id and judged.verdict = 'unbuilt'
-    ),
-    sendable as (
-        -- Nothing passes one of its key that could not be built.
-        select *
-        from (
-            select judged.*,
-                   bool_and(judged.verdict <> 'unbuilt') over (
-                       partition by judged.ordering_key order by judged.position) as is_reached
-            from judged
-        ) as reached
-        where reached.verdict = 'sendable' and reached.is_reached
-    ),
-    packed as (
-        select listed.*
-        from (
-            select array_agg(sendable.delivery_id order by sendable.position) as ids,
-                   array_agg(sendable.record order by sendable.position) as records,
-                   crm_sync._pack(
-                       array_agg(sendable.ordering_key order by sendable.position),
-                       array_agg(sendable.bytes order by sendable.position),
-                       array_agg(sendable.envelope_failure_count order by sendable.position),
-                       (select settings.max_envelope_deliveries from crm_sync.settings),
-                       (select settings.max_envelope_bytes from crm_sync.settings),
-                       p_max_envelopes) as envelopes
-            from sendable
-        ) as arrays
-        cross join unnest(arrays.ids, arrays.records, arrays.envelopes) with ordinality
-            as listed (delivery_id, record, envelope, position)
-        where listed.envelope is not null
-    ),
-    named as (
-        select numbers.envelope, gen_random_uuid() as envelope_id
-        from (select distinct packed.envelope from packed) as numbers
-    )
-    update crm_sync.deliveries
-    set status = 'in_flight',
-        envelope_id = named.envelope_id,
-        record = packed.record,
-        claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
-        is_parked = false
-    from packed
-    join named on named.envelope = packed.envelope
-    where deliveries.delivery_id = packed.delivery_id
-    returning deliveries.delivery_id, deliveries.envelope_id, packed.position;
-end;
-$$;
-
-comment on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) is
-    'Marks deliveries as in flight, in envelopes with ids of their own; cancels those whose row is gone, ends those too large, puts off those whose record can not be built.';
-
-revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) from public;
-
--- sql/crm_sync/06_dispatch/dispatch.sql
-
--- Claim → record → sign → post, for given keys of one destination. Called at commit and by the tick.
--- Lock order: keys (advisory, never waited for), then rows of deliveries (skip locked).
-
-create function crm_sync._dispatch_keys(
-    p_destination text, p_keys text[], p_max_envelopes int, p_now timestamptz default clock_timestamp()
-)
-returns int
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_url          text := crm_sync._function_url();
-    v_secrets      text[] := crm_sync._signing_secrets();
-    v_keys         text[];
-    v_claimed_at   timestamptz;
-    v_delivery_ids bigint[];
-    v_covers       jsonb;
-    v_envelope     record;
-    v_count        int := 0;
-begin
-    if v_url is null or v_secrets is null then
-        raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
-            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
-    end if;
-    v_keys := crm_sync._lock_keys(p_destination, p_keys);
-    -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
-    select array_agg(claimable.delivery_id order by claimable.position),
-           jsonb_object_agg(claimable.delivery_id, claimable.covers) filter (where claimable.covers is not null)
-    into v_delivery_ids, v_covers
-    from crm_sync._claimable(p_destination, v_keys, p_now) as claimable;
-    if v_delivery_ids is null then
-        return 0;
-    end if;
-    -- Taken before the records are read: claimed_at is never later than the snapshot behind a record.
-    v_claimed_at := clock_timestamp();
-    for v_envelope in
-        select claimed.envelope_id, array_agg(claimed.delivery_id order by claimed.position) as delivery_ids
-        from crm_sync._claim(v_delivery_ids, p_max_envelopes, v_claimed_at, p_now) as claimed
-        group by claimed.envelope_id
-        order by min(claimed.position)
-    loop
-        perform crm_sync._post_envelope(v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, v_url, v_secrets, p_now);
-        v_count := v_count + 1;
-    end loop;
-    if v_covers is not null then
-        perform crm_sync._cover(v_covers);
-    end if;
-    return v_count;
-end;
-$$;
-
-create function crm_sync._cover(p_covers jsonb)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-    update crm_sync.deliveries
-    set covered_by = leaders.delivery_id
-    from jsonb_each(p_covers) as covers (leader, ids)
-    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
-    cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
-    where deliveries.delivery_id = covered.delivery_id::bigint;
-end;
-$$;
-
-comment on function crm_sync._dispatch_keys(text, text[], int, timestamptz) is
-    'Claims what may leave on these keys and posts it in at most so many envelopes; returns how many. CS010: Vault is not set up; everything waits.';
-
-comment on function crm_sync._cover(jsonb) is 'Notes on older states of a run by which newer one, now in flight, they will be superseded.';
-
-revoke all on function crm_sync._dispatch_keys(text, text[], int, timestamptz), crm_sync._cover(jsonb) from public;
-
--- sql/crm_sync/06_dispatch/due.sql
+-- sql/crm_sync/06_dispatch/dispatch_due.sql
 
 -- The tick's dispatch: what is due, live deliveries before backfill, oldest first.
 
@@ -1681,24 +1794,29 @@ set search_path = ''
 as $$
 declare
     v_destination text;
+    v_capacity    crm_sync.capacity;
     v_keys        text[];
-    v_free        int;
-    v_count       int := 0;
+    v_requests    int := 0;
 begin
-    for v_destination in select destinations.destination from crm_sync.destinations order by last_delivered_at nulls first loop
-        continue when not crm_sync._may_dispatch(v_destination);
-        v_free := crm_sync._free_requests(v_destination);
-        continue when v_free = 0;
-        v_keys := crm_sync._due_keys(v_destination, v_free, p_now);
+    for v_destination in
+        select destinations.destination from crm_sync.destinations order by destinations.last_delivered_at nulls first
+    loop
+        v_capacity := crm_sync._capacity(v_destination, p_now);
+        continue when v_capacity.requests = 0 or v_capacity.deliveries = 0;
+        if v_capacity.is_probe then
+            v_requests := v_requests + crm_sync._dispatch_probe(v_destination, v_capacity, p_now);
+            continue;
+        end if;
+        v_keys := crm_sync._due_keys(v_destination, v_capacity, p_now);
         continue when v_keys is null;
-        v_count := v_count + crm_sync._dispatch_keys(v_destination, v_keys, v_free, p_now);
+        v_requests := v_requests + crm_sync._dispatch_keys(v_destination, v_keys, v_capacity, p_now);
         perform crm_sync._park_followers(v_destination, crm_sync._lock_keys(v_destination, v_keys));
     end loop;
-    return v_count;
+    return v_requests;
 end;
 $$;
 
-create function crm_sync._due_keys(p_destination text, p_max_envelopes int, p_now timestamptz)
+create function crm_sync._due_keys(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
 returns text[]
 language plpgsql
 set search_path = ''
@@ -1706,7 +1824,8 @@ as $$
 begin
     return (
         with capacity as (
-            select p_max_envelopes * settings.max_envelope_deliveries as deliveries from crm_sync.settings
+            select least(p_capacity.requests * settings.max_envelope_deliveries, p_capacity.deliveries) as deliveries
+        from crm_sync.settings
         ),
         due as (
             (
@@ -1738,9 +1857,167 @@ end;
 $$;
 
 comment on function crm_sync._dispatch_due(timestamptz) is 'Dispatches what is due, destination by destination; returns the number of requests. Part of the tick.';
-comment on function crm_sync._due_keys(text, int, timestamptz) is 'Keys with something due, the longest waiting first, no more than fit in so many envelopes.';
+comment on function crm_sync._due_keys(text, crm_sync.capacity, timestamptz) is 'Keys with something due, the longest waiting first, no more than the capacity allows.';
 
-revoke all on function crm_sync._dispatch_due(timestamptz), crm_sync._due_keys(text, int, timestamptz) from public;
+revoke all on function crm_sync._dispatch_due(timestamptz), crm_sync._due_keys(text, crm_sync.capacity, timestamptz) from public;
+
+-- sql/crm_sync/06_dispatch/dispatch_keys.sql
+
+-- Claim → record → sign → post, for given keys of one destination. Called at commit and by the tick.
+-- Lock order: keys (advisory, never waited for), then rows of deliveries (skip locked).
+
+create function crm_sync._dispatch_keys(
+    p_destination text, p_keys text[], p_capacity crm_sync.capacity, p_now timestamptz default clock_timestamp()
+)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_url          text := crm_sync._function_url();
+    v_secrets      text[] := crm_sync._signing_secrets();
+    v_keys         text[];
+    v_claimed_at   timestamptz;
+    v_delivery_ids bigint[];
+    v_covers       jsonb;
+    v_envelope     record;
+    v_requests     int := 0;
+    v_deliveries   int := 0;
+begin
+    if v_url is null or v_secrets is null then
+        raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
+            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
+    end if;
+    v_keys := crm_sync._lock_keys(p_destination, p_keys);
+    -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
+    -- A probe waits for no schedule.
+    select array_agg(claimable.delivery_id order by claimable.position),
+           jsonb_object_agg(claimable.delivery_id, claimable.covers) filter (where claimable.covers is not null)
+    into v_delivery_ids, v_covers
+    from crm_sync._claimable(p_destination, v_keys, case when p_capacity.is_probe then 'infinity' else p_now end) as claimable
+    where claimable.position <= p_capacity.deliveries;
+    if v_delivery_ids is null then
+        return 0;
+    end if;
+    -- Taken before the records are read: claimed_at is never later than the snapshot behind a record.
+    v_claimed_at := clock_timestamp();
+    for v_envelope in
+        select claimed.envelope_id, array_agg(claimed.delivery_id order by claimed.position) as delivery_ids
+        from crm_sync._claim(v_delivery_ids, p_capacity.requests, v_claimed_at, p_now) as claimed
+        group by claimed.envelope_id
+        order by min(claimed.position)
+    loop
+        perform crm_sync._post_envelope(
+            v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, p_capacity.is_probe, v_url, v_secrets, p_now);
+        v_requests := v_requests + 1;
+        v_deliveries := v_deliveries + cardinality(v_envelope.delivery_ids);
+    end loop;
+    if v_covers is not null then
+        perform crm_sync._cover(v_covers);
+    end if;
+    perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
+    return v_requests;
+end;
+$$;
+
+create function crm_sync._cover(p_covers jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.deliveries
+    set covered_by = leaders.delivery_id
+    from jsonb_each(p_covers) as covers (leader, ids)
+    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
+    cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
+    where deliveries.delivery_id = covered.delivery_id::bigint;
+end;
+$$;
+
+comment on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, timestamptz) is
+    'Claims what may leave on these keys and posts it, within the capacity; returns the number of requests. CS010: Vault is not set up; everything waits.';
+
+comment on function crm_sync._cover(jsonb) is 'Notes on older states of a run by which newer one, now in flight, they will be superseded.';
+
+revoke all on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, timestamptz), crm_sync._cover(jsonb) from public;
+
+-- sql/crm_sync/06_dispatch/dispatch_probe.sql
+
+-- Half-open: one delivery, on another key than the one that failed last if there is one, whatever its schedule says.
+
+create function crm_sync._dispatch_probe(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_requests int;
+    v_key      text := crm_sync._probe_key(p_destination);
+begin
+    if v_key is null then
+        return 0;
+    end if;
+    v_requests := crm_sync._dispatch_keys(p_destination, array[v_key], p_capacity, p_now);
+    if v_requests > 0 then
+        update crm_sync.breakers
+        set state = 'half_open',
+            open_until = null,
+            probed_at = p_now,
+            probe_envelope_id = (
+                select deliveries.envelope_id
+                from crm_sync.deliveries
+                where deliveries.ordering_key = v_key
+                  and deliveries.destination = p_destination
+                  and deliveries.status = 'in_flight'
+                limit 1
+            )
+        where breakers.breaker in (p_destination, 'function') and breakers.state = 'open';
+    end if;
+    return v_requests;
+end;
+$$;
+
+create function crm_sync._probe_key(p_destination text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return coalesce(
+        (
+            select candidates.ordering_key
+            from (
+                select deliveries.ordering_key, deliveries.next_attempt_at
+                from crm_sync.deliveries
+                where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
+                order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+                limit 100
+            ) as candidates
+            where candidates.ordering_key not in (
+                select breakers.last_failed_key
+                from crm_sync.breakers
+                where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
+            )
+            order by candidates.next_attempt_at
+            limit 1
+        ),
+        (
+            select deliveries.ordering_key
+            from crm_sync.deliveries
+            where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
+            order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+            limit 1
+        )
+    );
+end;
+$$;
+
+comment on function crm_sync._dispatch_probe(text, crm_sync.capacity, timestamptz) is 'Sends one delivery to see whether the receiver, or the function, is back; returns 1, or 0 where there is nothing to send.';
+comment on function crm_sync._probe_key(text) is 'The key to probe with: never the one that failed last, unless it is the only one.';
+
+revoke all on function crm_sync._dispatch_probe(text, crm_sync.capacity, timestamptz), crm_sync._probe_key(text) from public;
 
 -- sql/crm_sync/06_dispatch/keys.sql
 
@@ -1944,7 +2221,7 @@ revoke all on function crm_sync._pack(text[], int[], int[], int, int, int) from 
 -- Hands one envelope to pg_net, which sends it after the commit; a rollback takes it back.
 
 create function crm_sync._post_envelope(
-    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_url text, p_secrets text[], p_now timestamptz
+    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_url text, p_secrets text[], p_now timestamptz
 )
 returns void
 language plpgsql
@@ -1957,14 +2234,14 @@ declare
     v_headers   jsonb;
 begin
     select * into strict v_settings from crm_sync.settings;
-    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, clock_timestamp() + v_settings.lease);
+    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe, clock_timestamp() + v_settings.lease);
     v_headers := jsonb_build_object(
         'Content-Type', 'application/json',
         'webhook-id', p_envelope_id,
         'webhook-timestamp', v_timestamp,
         'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_secrets)
     );
-    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until)
+    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
     values (
         p_envelope_id,
         p_destination,
@@ -1975,13 +2252,14 @@ begin
             timeout_milliseconds := (extract(epoch from v_settings.request_timeout) * 1000)::int
         ),
         cardinality(p_delivery_ids),
+        p_is_probe,
         p_now,
         p_now + v_settings.lease
     );
 end;
 $$;
 
-create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_expires_at timestamptz)
+create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_expires_at timestamptz)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -1999,7 +2277,11 @@ begin
                 'idempotency_key', deliveries.idempotency_key,
                 'ordering_key', deliveries.ordering_key,
                 'captured_at', deliveries.captured_at,
-                'timeout_ms', case when deliveries.last_error_code = 'receiver_timeout' then 2000 else 8000 end,
+                'timeout_ms', case
+                when p_is_probe then 3000
+                when deliveries.last_error_code = 'receiver_timeout' then 2000
+                else 8000
+            end,
                 'type', deliveries.operation,
                 'schema', (parse_ident(deliveries.table_name))[1],
                 'table', (parse_ident(deliveries.table_name))[2],
@@ -2012,13 +2294,13 @@ begin
 end;
 $$;
 
-comment on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz) is
+comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz) is
     'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
-comment on function crm_sync._envelope_body(text, bigint[], timestamptz) is
+comment on function crm_sync._envelope_body(text, bigint[], boolean, timestamptz) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 
-revoke all on function crm_sync._post_envelope(uuid, text, bigint[], text, text[], timestamptz),
-    crm_sync._envelope_body(text, bigint[], timestamptz) from public;
+revoke all on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
+    crm_sync._envelope_body(text, bigint[], boolean, timestamptz) from public;
 
 -- sql/crm_sync/06_dispatch/sign.sql
 
@@ -2057,72 +2339,6 @@ comment on function crm_sync._is_signed_by_us(text, text, text, text, text[]) is
 revoke all on function crm_sync._signatures(text, text, text, text[]),
     crm_sync._is_signed_by_us(text, text, text, text, text[]) from public;
 
--- sql/crm_sync/06_dispatch/way_is_free.sql
-
--- Whether a destination may be dispatched to, and with how many requests. Cheap: asked at every commit.
-
-create function crm_sync._may_dispatch(p_destination text)
-returns boolean
-language plpgsql
-set search_path = ''
-as $$
-begin
-    return (
-        select settings.is_running and not destinations.is_paused
-        from crm_sync.settings
-        cross join crm_sync.destinations
-        where destinations.destination = p_destination
-    );
-end;
-$$;
-
-create function crm_sync._has_no_rate(p_destination text)
-returns boolean
-language plpgsql
-set search_path = ''
-as $$
-begin
-    return (
-        select destinations.rate_per_second is null
-        from crm_sync.destinations
-        where destinations.destination = p_destination
-    );
-end;
-$$;
-
-create function crm_sync._free_requests(p_destination text)
-returns int
-language plpgsql
-set search_path = ''
-as $$
-begin
-    -- A bounded probe of a partial index, never a count of pg_net's queue.
-    return (
-        with in_flight as (
-            select envelopes.destination, envelopes.delivery_count
-            from crm_sync.envelopes
-            where envelopes.status = 'in_flight'
-            limit (select settings.max_requests_in_flight from crm_sync.settings)
-        )
-        select greatest(0, least(
-            settings.max_requests_in_flight - (select count(*) from in_flight)::int,
-            ceil((destinations.max_deliveries_in_flight - coalesce((
-                select sum(in_flight.delivery_count) from in_flight where in_flight.destination = p_destination), 0))
-                / settings.max_envelope_deliveries::numeric)::int
-        ))
-        from crm_sync.settings
-        cross join crm_sync.destinations
-        where destinations.destination = p_destination
-    );
-end;
-$$;
-
-comment on function crm_sync._may_dispatch(text) is 'True while the engine runs and the destination is not paused.';
-comment on function crm_sync._has_no_rate(text) is 'True unless the destination has a rate: then the tick alone dispatches for it.';
-comment on function crm_sync._free_requests(text) is 'How many more requests may be in flight now, over all destinations and for this one.';
-
-revoke all on function crm_sync._may_dispatch(text), crm_sync._has_no_rate(text), crm_sync._free_requests(text) from public;
-
 -- sql/crm_sync/07_retry/backoff.sql
 
 -- When the next attempt is made. Evidence before exhaustion: with its attempts used up a delivery goes dead only if the
@@ -2150,13 +2366,13 @@ as $$
     select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
 $$;
 
-create function crm_sync._envelope_delay(p_failure_count int)
+create function crm_sync._wait_delay(p_wait_count int)
 returns interval
 language sql
 volatile
 set search_path = ''
 as $$
-    select least(interval '10 seconds' * power(2, least(p_failure_count - 1, 10)), interval '15 minutes')
+    select least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
            * (0.8 + 0.4 * random());
 $$;
 
@@ -2164,29 +2380,209 @@ comment on function crm_sync._delay(interval[], int, text, int, interval) is
     'Wait after so many counted attempts, ±20 % jitter; Retry-After (seconds) raises it within a cap; at least 20 s where the receiver may have the call.';
 comment on function crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz) is
     'Whether attempts are used up and the destination has taken something else meanwhile.';
-comment on function crm_sync._envelope_delay(int) is 'Wait after so many envelopes in a row without a usable answer: 10 s, doubling to 15 min, ±20 % jitter.';
+comment on function crm_sync._wait_delay(int) is 'Wait after so many tries in a row that used up no attempt: 10 s, doubling to 15 min, ±20 % jitter.';
 
 revoke all on function crm_sync._delay(interval[], int, text, int, interval),
-    crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz), crm_sync._envelope_delay(int) from public;
+    crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz), crm_sync._wait_delay(int) from public;
+
+-- sql/crm_sync/07_retry/breakers.sql
+
+-- Opens and closes breakers by what was just settled. A destination's breaker opens at 70 % of at least 10 attempts
+-- failing in 5 minutes, after 3 failures in a row on 2 keys or over 5 minutes, and when 2 keys in a row come back
+-- misconfigured. Any success closes. Rejects are the row's fault and count neither way.
+
+create function crm_sync._move_breakers(p_settlements crm_sync.settlement[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_seen record;
+begin
+    for v_seen in
+        with outcomes as (
+            -- What an envelope's failure says, it says of the function; any usable answer is a success of the function.
+            select 'function' as breaker, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id,
+                   case when settlements.envelope_failed then 'retry' else 'delivered' end as outcome
+            from unnest(p_settlements) as settlements
+            join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+            where settlements.error_code is distinct from 'request_lost' and settlements.error_code is distinct from 'taken_back'
+            union all
+            select deliveries.destination, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id, settlements.outcome
+            from unnest(p_settlements) as settlements
+            join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+            where not settlements.envelope_failed
+              and settlements.outcome in ('delivered', 'retry', 'unknown', 'misconfigured')
+              and settlements.error_code is distinct from 'request_lost'
+        ),
+        numbered as (
+            select outcomes.*,
+                   max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
+                       over (partition by outcomes.breaker) as last_success
+            from outcomes
+        )
+        select numbered.breaker,
+               count(*)::int as attempt_count,
+               (count(*) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
+               bool_or(numbered.outcome = 'delivered') as has_success,
+               (count(distinct case when numbered.breaker = 'function' then numbered.envelope_id::text else numbered.delivery_id::text end)
+                   filter (where numbered.outcome <> 'delivered'
+                           and numbered.delivery_id > coalesce(numbered.last_success, 0)))::int as failures_in_a_row,
+               array_agg(distinct numbered.ordering_key)
+                   filter (where numbered.outcome <> 'delivered' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as failing_keys,
+               (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
+                   filter (where numbered.outcome <> 'delivered'))[1] as last_failed_key,
+               coalesce(bool_or(numbered.outcome = 'misconfigured'), false) as is_misconfigured
+        from numbered
+        group by numbered.breaker
+    loop
+        perform crm_sync._count_minute(v_seen.breaker, v_seen.attempt_count, v_seen.failure_count, p_now);
+        if v_seen.has_success then
+            perform crm_sync._close_breaker(v_seen.breaker, p_now);
+        end if;
+        if v_seen.failures_in_a_row > 0 then
+            perform crm_sync._note_failures(
+                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.last_failed_key, p_now);
+            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.is_misconfigured, p_now);
+        end if;
+    end loop;
+    perform crm_sync._end_probes(p_now);
+end;
+$$;
+
+create function crm_sync._count_minute(p_breaker text, p_attempt_count int, p_failure_count int, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.breaker_minutes as minutes (breaker, minute, attempt_count, failure_count)
+    values (p_breaker, date_trunc('minute', p_now), p_attempt_count, p_failure_count)
+    on conflict (breaker, minute) do update
+    set attempt_count = minutes.attempt_count + excluded.attempt_count,
+        failure_count = minutes.failure_count + excluded.failure_count;
+    delete from crm_sync.breaker_minutes as minutes where minutes.minute < p_now - interval '1 day';
+end;
+$$;
+
+create function crm_sync._close_breaker(p_breaker text, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- Minutes before the recovery say nothing about the time after it.
+    delete from crm_sync.breaker_minutes as minutes
+    using crm_sync.breakers
+    where minutes.breaker = p_breaker and breakers.breaker = p_breaker and breakers.state <> 'closed';
+    update crm_sync.breakers
+    set state = 'closed', reason = null, open_until = null, open_count = 0, opened_at = null,
+        failures_in_a_row = 0, failing_since = null, failing_keys = '{}',
+        probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'success' end,
+        probe_envelope_id = null, last_success_at = p_now
+    where breakers.breaker = p_breaker;
+end;
+$$;
+
+create function crm_sync._note_failures(p_breaker text, p_failures int, p_keys text[], p_last_failed_key text, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    update crm_sync.breakers
+    set failures_in_a_row = breakers.failures_in_a_row + p_failures,
+        failing_since = coalesce(breakers.failing_since, p_now),
+        failing_keys = (
+            select array_agg(keys.key)
+            from (select distinct key from unnest(breakers.failing_keys || p_keys) as both_lists (key) limit 2) as keys
+        ),
+        last_failed_key = p_last_failed_key
+    where breakers.breaker = p_breaker;
+end;
+$$;
+
+create function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_breaker crm_sync.breakers;
+    v_reason  text;
+begin
+    select * into strict v_breaker from crm_sync.breakers where breakers.breaker = p_breaker;
+    v_reason := case
+        when p_is_misconfigured and cardinality(v_breaker.failing_keys) > 1 then 'misconfigured'
+        when v_breaker.failures_in_a_row >= 3
+             and (cardinality(v_breaker.failing_keys) > 1 or v_breaker.failing_since <= p_now - interval '5 minutes')
+             then 'failures in a row'
+        when (
+            select sum(minutes.attempt_count) >= 10 and sum(minutes.failure_count) >= 0.7 * sum(minutes.attempt_count)
+            from crm_sync.breaker_minutes as minutes
+            where minutes.breaker = p_breaker and minutes.minute > p_now - interval '5 minutes'
+        ) and cardinality(v_breaker.failing_keys) > 1 then '70 % failing in 5 minutes'
+        when v_breaker.state = 'half_open' then v_breaker.reason
+    end;
+    if v_reason is null or v_breaker.state = 'open' then
+        return;
+    end if;
+    -- A probe that failed opens it for twice as long.
+    update crm_sync.breakers
+    set state = 'open',
+        reason = v_reason,
+        open_count = breakers.open_count + 1,
+        open_until = p_now + crm_sync._open_interval(breakers.open_count + 1),
+        opened_at = coalesce(breakers.opened_at, p_now),
+        probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'failure' end,
+        probe_envelope_id = null
+    where breakers.breaker = p_breaker;
+end;
+$$;
+
+create function crm_sync._open_interval(p_open_count int)
+returns interval
+language sql
+immutable
+set search_path = ''
+as $$
+    select least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
+$$;
+
+create function crm_sync._end_probes(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- A probe that told neither way (rejected, not attempted, lost, cancelled): the next one may go at once.
+    update crm_sync.breakers
+    set state = 'open', open_until = p_now, probe_envelope_id = null, probe_outcome = 'inconclusive'
+    where breakers.state = 'half_open'
+      and not exists (
+          select from crm_sync.envelopes
+          where envelopes.envelope_id = breakers.probe_envelope_id and envelopes.status = 'in_flight'
+      );
+end;
+$$;
+
+comment on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz) is 'Opens and closes breakers by these outcomes. Called by settle.';
+comment on function crm_sync._count_minute(text, int, int, timestamptz) is 'Adds to the minute''s counts.';
+comment on function crm_sync._close_breaker(text, timestamptz) is 'A success: closes the breaker and forgets what failed before.';
+comment on function crm_sync._note_failures(text, int, text[], text, timestamptz) is 'Adds to the failures in a row.';
+comment on function crm_sync._open_breaker_if_failing(text, boolean, timestamptz) is 'Opens the breaker if one of the rules holds; a failed probe opens it for longer.';
+comment on function crm_sync._open_interval(int) is 'How long it stays open: 30 s, doubling to 15 min.';
+comment on function crm_sync._end_probes(timestamptz) is 'Half-open breakers whose probe is over and told nothing are open again, due for the next probe.';
+
+revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._count_minute(text, int, int, timestamptz),
+    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text, timestamptz),
+    crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
+    crm_sync._end_probes(timestamptz) from public;
 
 -- sql/crm_sync/07_retry/settle.sql
 
 -- The one transition out of in_flight. Fence: only what is still in flight in the very envelope that the outcome is of;
 -- late, foreign and forged answers settle nothing. Called by reconcile, under the tick's lock.
-
-create type crm_sync.settlement as (
-    delivery_id      bigint,
-    envelope_id      uuid,
-    outcome          text,
-    is_counted       boolean,
-    envelope_failed  boolean,
-    status           int,
-    retry_after      int,
-    error_code       text,
-    error            text
-);
-
-comment on type crm_sync.settlement is 'The outcome of one delivery in one envelope. retry_after in seconds.';
 
 create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns int
@@ -2196,12 +2592,11 @@ as $$
 declare
     v_settled bigint[];
 begin
+    p_settlements := crm_sync._fenced(p_settlements);
     with judged as (
         select crm_sync._judge(deliveries, destinations, settlements, p_now) as verdict, settlements.*
         from unnest(p_settlements) as settlements
         join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
-         and deliveries.envelope_id = settlements.envelope_id
-         and deliveries.status = 'in_flight'
         join crm_sync.destinations on destinations.destination = deliveries.destination
     ),
     attempted as (
@@ -2222,6 +2617,9 @@ begin
             envelope_id = null,
             attempt_count = (judged.verdict).attempt_count,
             envelope_failure_count = (judged.verdict).envelope_failure_count,
+            wait_count = (judged.verdict).wait_count,
+            failed_alone_count = (judged.verdict).failed_alone_count,
+            failed_alone_since = (judged.verdict).failed_alone_since,
             next_attempt_at = (judged.verdict).next_attempt_at,
             finished_at = (judged.verdict).finished_at,
             last_outcome = (judged.verdict).last_outcome,
@@ -2233,8 +2631,37 @@ begin
         returning deliveries.delivery_id
     )
     select array_agg(settled.delivery_id) into v_settled from settled;
+    perform crm_sync._move_breakers(p_settlements, p_now);
     perform crm_sync._after_settle(v_settled, p_now);
     return coalesce(cardinality(v_settled), 0);
+end;
+$$;
+
+create function crm_sync._fenced(p_settlements crm_sync.settlement[])
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- What a probe, or an envelope's failure, says against a receiver uses up no attempt.
+    return (
+        select coalesce(array_agg(row(
+            settlements.delivery_id, settlements.envelope_id,
+            case when settlements.status = 409 and destinations.treats_409_as_delivered then 'delivered' else settlements.outcome end,
+            settlements.is_counted and (not envelopes.is_probe or settlements.outcome in ('delivered', 'reject')),
+            settlements.envelope_failed, settlements.status, settlements.retry_after, settlements.error_code, settlements.error
+        )::crm_sync.settlement order by settlements.delivery_id), '{}')
+        from (
+            select distinct on (given.delivery_id) given.*
+            from unnest(p_settlements) as given
+            order by given.delivery_id, given.envelope_failed
+        ) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+         and deliveries.envelope_id = settlements.envelope_id
+         and deliveries.status = 'in_flight'
+        join crm_sync.envelopes on envelopes.envelope_id = settlements.envelope_id
+        join crm_sync.destinations on destinations.destination = deliveries.destination
+    );
 end;
 $$;
 
@@ -2247,34 +2674,76 @@ volatile
 set search_path = ''
 as $$
 begin
-    p_delivery.last_outcome := case
-        when p_settlement.status = 409 and p_destination.treats_409_as_delivered then 'delivered'
-        else p_settlement.outcome
-    end;
+    p_delivery.last_outcome := p_settlement.outcome;
     p_delivery.last_error_code := p_settlement.error_code;
     p_delivery.attempt_count := p_delivery.attempt_count + p_settlement.is_counted::int;
-    p_delivery.envelope_failure_count := case
-        when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1
-        else 0
-    end;
+    p_delivery := crm_sync._count_waits(p_delivery, p_settlement, p_now);
     p_delivery.status := case
-        when p_delivery.last_outcome = 'delivered' then 'delivered'
-        when p_delivery.last_outcome = 'reject' then 'dead'
-        when p_delivery.last_outcome in ('retry', 'unknown') and p_settlement.is_counted and crm_sync._is_exhausted(
+        when p_settlement.outcome = 'delivered' then 'delivered'
+        when p_settlement.outcome = 'reject' then 'dead'
+        when crm_sync._is_poison(p_delivery) then 'dead'
+        when p_settlement.is_counted and crm_sync._is_exhausted(
             p_destination.retry_delays, p_delivery.attempt_count, p_delivery.claimed_at, p_destination.last_delivered_at)
             then 'dead'
         else 'pending'
     end;
+    if p_delivery.status = 'dead' and p_settlement.envelope_failed then
+        p_delivery.last_error_code := 'poison';
+    end if;
     p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
     p_delivery.next_attempt_at := case
         when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
-        when p_settlement.envelope_failed then p_now + crm_sync._envelope_delay(p_delivery.envelope_failure_count)
-        when p_delivery.last_outcome = 'misconfigured' then p_now + interval '1 minute'
-        when p_delivery.last_outcome = 'not_attempted' then p_now
-        else p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_delivery.last_outcome,
-                                     p_settlement.retry_after, p_destination.max_retry_after)
+        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured'
+            then p_now + crm_sync._wait_delay(p_delivery.wait_count)
+        when p_settlement.is_counted
+            then p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_settlement.outcome,
+                                         p_settlement.retry_after, p_destination.max_retry_after)
+        else p_now
     end;
     return p_delivery;
+end;
+$$;
+
+create function crm_sync._count_waits(p_delivery crm_sync.deliveries, p_settlement crm_sync.settlement, p_now timestamptz)
+returns crm_sync.deliveries
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_was_alone boolean := p_settlement.envelope_failed and (
+        select envelopes.delivery_count = 1 and not envelopes.is_probe
+        from crm_sync.envelopes
+        where envelopes.envelope_id = p_settlement.envelope_id
+    );
+begin
+    p_delivery.wait_count := case
+        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' then p_delivery.wait_count + 1
+        else 0
+    end;
+    p_delivery.envelope_failure_count := case when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1 else 0 end;
+    if not p_settlement.envelope_failed then
+        p_delivery.failed_alone_count := 0;
+        p_delivery.failed_alone_since := null;
+    elsif v_was_alone then
+        p_delivery.failed_alone_count := p_delivery.failed_alone_count + 1;
+        p_delivery.failed_alone_since := coalesce(p_delivery.failed_alone_since, p_now);
+    end if;
+    return p_delivery;
+end;
+$$;
+
+create function crm_sync._is_poison(p_delivery crm_sync.deliveries)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return p_delivery.failed_alone_count >= 3 and exists (
+        select from crm_sync.breakers
+        where breakers.breaker = 'function' and breakers.last_success_at > p_delivery.failed_alone_since
+    );
 end;
 $$;
 
@@ -2318,12 +2787,18 @@ $$;
 
 comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
     'Writes outcomes into the ledger, one attempt each; returns how many deliveries were settled. Safe to repeat: what is no longer in flight in that envelope is left alone.';
+comment on function crm_sync._fenced(crm_sync.settlement[]) is
+    'The settlements that may count: of deliveries still in flight in that envelope, one each, a signed answer before a failure.';
+comment on function crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz) is 'Counts tries that use up no attempt, and forgets them after one that does.';
+comment on function crm_sync._is_poison(crm_sync.deliveries) is
+    'Alone in three envelopes without a usable answer, while the function answered another one: the delivery is at fault.';
 comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
     'The delivery as it stands after an outcome: the state machine, and nothing else.';
 comment on function crm_sync._after_settle(bigint[], timestamptz) is
     'What a settled delivery changes for others: evidence of its destination, superseded older ones, the next of its key.';
 
-revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz),
+revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm_sync._fenced(crm_sync.settlement[]),
+    crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz), crm_sync._is_poison(crm_sync.deliveries),
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
     crm_sync._after_settle(bigint[], timestamptz) from public;
 
@@ -2798,6 +3273,700 @@ comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a
 revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], timestamptz),
     crm_sync._is_captured_since(text, text, text, timestamptz), crm_sync._rows(text, text[]) from public;
 
+-- sql/crm_sync/09_operate/backfill.sql
+
+-- New deliveries from rows as they are now, for routes whose condition they meet. They never hold up live ones.
+
+create function crm_sync.backfill(
+    p_route text, p_row_ids text[] default null, p_since timestamptz default null, p_limit int default 10000, p_note text default null
+)
+returns table (delivery_id bigint)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_table_name text;
+    v_row_ids    text[];
+    v_new_ids    bigint[] := '{}';
+begin
+    perform crm_sync._require_route(p_route);
+    if p_row_ids is null and p_since is null then
+        raise exception 'backfill needs row ids or a time since when rows were changed'
+            using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
+    end if;
+    for v_table_name in select attachments.table_name from crm_sync.attachments where attachments.route = p_route loop
+        v_row_ids := coalesce(p_row_ids, crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
+        v_new_ids := v_new_ids || array(
+            select * from crm_sync._recapture(
+                v_table_name, 'UPDATE', '[]', crm_sync._rows(v_table_name, v_row_ids), array[p_route], true));
+    end loop;
+    perform crm_sync._note_operation(
+        'backfill', jsonb_build_object('route', p_route, 'since', p_since, 'row_count', cardinality(p_row_ids)),
+        cardinality(v_new_ids), p_note);
+    return query select unnest(v_new_ids);
+end;
+$$;
+
+create function crm_sync._rows_changed_since(p_table_name text, p_since timestamptz, p_limit int)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_row_ids text[];
+    v_column  text := crm_sync._changed_at_column(p_table_name::regclass);
+begin
+    execute format(
+        'select array_agg(recent.row_id)
+         from (select %s as row_id from %s as this where this.%I >= $1 order by this.%3$I limit $2) as recent',
+        crm_sync._row_id_sql(p_table_name::regclass, 'this'), p_table_name, v_column
+    ) into v_row_ids using p_since, p_limit;
+    return v_row_ids;
+end;
+$$;
+
+create function crm_sync._changed_at_column(p_table regclass)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_column text := (
+        select attributes.attname
+        from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table
+          and attributes.attname in ('updated_at', 'created_at')
+          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+          and not attributes.attisdropped
+        order by attributes.attname desc
+        limit 1
+    );
+begin
+    if v_column is null then
+        raise exception '% has neither updated_at nor created_at', p_table
+            using errcode = 'CS022', hint = 'Name the rows: backfill(route, p_row_ids => array[…]).';
+    end if;
+    return v_column;
+end;
+$$;
+
+comment on function crm_sync.backfill(text, text[], timestamptz, int, text) is
+    'Captures rows as they are now, by id or by time of change (updated_at, else created_at), 10,000 at most by default. Each call makes new deliveries with new keys: not safe to repeat for event routes. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column.';
+comment on function crm_sync._rows_changed_since(text, timestamptz, int) is 'Row ids changed since then, oldest first.';
+comment on function crm_sync._changed_at_column(regclass) is 'updated_at, else created_at. Error: CS022 neither.';
+
+revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
+    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._changed_at_column(regclass) from public;
+
+-- sql/crm_sync/09_operate/cancel.sql
+
+-- Takes deliveries out for good, while they wait or are dead. One that is in flight is not stopped.
+
+create function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
+returns table (delivery_id bigint, cancelled boolean, reason text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_cancelled bigint[];
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    with cancelled as (
+        update crm_sync.deliveries
+        set status = 'cancelled', last_error_code = 'cancelled_by_operator', finished_at = clock_timestamp(), is_parked = false
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status in ('pending', 'dead')
+        returning deliveries.delivery_id
+    )
+    select array_agg(cancelled.delivery_id) into v_cancelled from cancelled;
+    perform crm_sync._after_settle(v_cancelled, clock_timestamp());
+    perform crm_sync._note_operation(
+        'cancel', jsonb_build_object('delivery_ids', p_delivery_ids), coalesce(cardinality(v_cancelled), 0), p_note);
+    return query
+    select ids.delivery_id, ids.delivery_id = any (coalesce(v_cancelled, '{}')),
+           case
+               when ids.delivery_id = any (coalesce(v_cancelled, '{}')) then null
+               when deliveries.delivery_id is null then 'no such delivery'
+               when deliveries.status = 'in_flight' then 'it is in flight; its outcome comes first'
+               else 'it is ' || deliveries.status
+           end
+    from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+    left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    order by ids.delivery_id;
+end;
+$$;
+
+comment on function crm_sync.cancel(bigint[], text) is
+    'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat. Role: crm_sync_operator.';
+
+revoke all on function crm_sync.cancel(bigint[], text) from public;
+
+-- sql/crm_sync/09_operate/erase.sql
+
+-- Removes one row's personal data from the ledger. What still waits is cancelled; the trace stays without the record.
+
+create function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
+returns table (delivery_id bigint, status text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_ids bigint[] := array(
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._table_name(p_table)
+    );
+begin
+    perform crm_sync._lock_keys_waiting(v_ids);
+    update crm_sync.deliveries
+    set record = null,
+        last_error = null,
+        status = case when deliveries.status = 'pending' then 'cancelled' else deliveries.status end,
+        last_error_code = case when deliveries.status = 'pending' then 'erased' else deliveries.last_error_code end,
+        finished_at = case when deliveries.status = 'pending' then clock_timestamp() else deliveries.finished_at end,
+        is_parked = false
+    where deliveries.delivery_id = any (v_ids);
+    update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (v_ids);
+    delete from crm_sync.capture_failures as failures
+    where failures.table_name = crm_sync._table_name(p_table) and failures.row_ids = array[p_row_id];
+    delete from crm_sync.related_changes as changes
+    where changes.table_name = crm_sync._table_name(p_table) and changes.row_id = p_row_id;
+    perform crm_sync._after_settle(v_ids, clock_timestamp());
+    perform crm_sync._note_operation(
+        'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
+    return query
+    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
+comment on function crm_sync.erase(regclass, text, text) is
+    'Empties the records of a row''s deliveries and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+
+revoke all on function crm_sync.erase(regclass, text, text) from public;
+
+-- sql/crm_sync/09_operate/find_missing.sql
+
+-- The safety net under capture: rows that a route should have sent and whose newest delivery is absent or tells other
+-- values. An import or a restore looks just like a hole, so the daily repair mends few and leaves many to a person.
+
+create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
+returns table (route text, row_id text, reason text)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_attachment crm_sync.attachments;
+begin
+    for v_attachment in
+        select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
+    loop
+        return query execute crm_sync._missing_sql(v_attachment)
+        using greatest(
+            coalesce(p_since, '-infinity'), v_attachment.attached_at,
+            clock_timestamp() - (select settings.keep_record_delivered from crm_sync.settings));
+    end loop;
+end;
+$$;
+
+create function crm_sync._missing_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_table    regclass := p_attachment.table_name::regclass;
+    v_compared text[] := array(
+        select unnest(p_attachment.watched) intersect select unnest(p_attachment.columns) order by 1);
+    v_is_state boolean := (select kind = 'state' from crm_sync.routes where routes.route = p_attachment.route);
+begin
+    -- A newest delivery without record has still to read the row, or is past retention.
+    return format(
+        $sql$
+        select %1$L, %2$s, case when newest.delivery_id is null then 'no delivery' else 'other values' end
+        from %3$s as new
+        left join lateral (
+            select deliveries.delivery_id, deliveries.status, deliveries.record
+            from crm_sync.deliveries
+            where deliveries.row_id = %2$s and deliveries.table_name = %4$L and deliveries.route = %1$L
+            order by deliveries.delivery_id desc
+            limit 1
+        ) as newest on true
+        where new.%5$I >= $1
+          and (%6$s) is true
+          and (
+              newest.delivery_id is null
+              or (%7$L and newest.status <> 'pending' and newest.record is not null
+                  and crm_sync._pick(newest.record, %8$L) <> (select to_jsonb(picked) from (select %9$s) as picked))
+          )
+        $sql$,
+        p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
+        crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
+        crm_sync._columns_sql(v_compared, 'new'));
+end;
+$$;
+
+create function crm_sync.repair_missing(p_limit int default 100)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_missing record;
+begin
+    for v_missing in
+        select tables.table_name, missing.route, count(*)::int as missing_count, array_agg(missing.row_id) as row_ids
+        from (select distinct attachments.table_name from crm_sync.attachments) as tables
+        cross join lateral crm_sync.find_missing(tables.table_name::regclass) as missing
+        group by tables.table_name, missing.route
+    loop
+        table_name := v_missing.table_name;
+        route := v_missing.route;
+        missing_count := v_missing.missing_count;
+        repaired_count := 0;
+        if v_missing.missing_count <= p_limit then
+            repaired_count := (
+                select count(*)::int
+                from crm_sync.backfill(v_missing.route, v_missing.row_ids, p_note => 'daily repair'));
+        else
+            perform crm_sync._note_fault('repair of ' || v_missing.table_name, 'CS030', format(
+                '%s rows of %s were never sent for route %s: more than %s, left to a person',
+                v_missing.missing_count, v_missing.table_name, v_missing.route, p_limit));
+        end if;
+        return next;
+    end loop;
+end;
+$$;
+
+comment on function crm_sync.find_missing(regclass, timestamptz) is
+    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
+comment on function crm_sync.repair_missing(int) is
+    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. Safe to repeat. Role: owner.';
+
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
+    crm_sync.repair_missing(int) from public;
+
+-- sql/crm_sync/09_operate/operations.sql
+
+-- Who did what, when, to how many: one line for each call of an operator's function.
+
+create table crm_sync.operations (
+    operation_id    bigint       generated always as identity primary key,
+    operated_at     timestamptz  not null default clock_timestamp(),
+    operator        text         not null default session_user,
+    action          text         not null,
+    arguments       jsonb        not null default '{}',
+    affected_count  int          not null,
+    note            text
+);
+
+alter table crm_sync.operations enable row level security;
+
+create function crm_sync._note_operation(p_action text, p_arguments jsonb, p_affected_count int, p_note text default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    insert into crm_sync.operations (action, arguments, affected_count, note)
+    values (p_action, jsonb_strip_nulls(p_arguments), p_affected_count, p_note);
+end;
+$$;
+
+create function crm_sync._require_destination(p_destination text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if not exists (select from crm_sync.destinations where destinations.destination = p_destination) then
+        raise exception 'crm-sync knows no destination "%"', p_destination
+            using errcode = 'CS020',
+                  hint = format('known destinations: %s',
+                                (select string_agg(destination, ', ' order by destination) from crm_sync.destinations));
+    end if;
+end;
+$$;
+
+create function crm_sync._require_route(p_route text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    if not exists (select from crm_sync.routes where routes.route = p_route) then
+        raise exception 'crm-sync knows no route "%"', p_route
+            using errcode = 'CS002',
+                  hint = format('known routes: %s', (select string_agg(route, ', ' order by position) from crm_sync.routes));
+    end if;
+end;
+$$;
+
+comment on table crm_sync.operations is 'Every call of an operator''s function: who, when, what, how many rows, and why.';
+comment on function crm_sync._note_operation(text, jsonb, int, text) is 'Writes the line of a call.';
+comment on function crm_sync._require_destination(text) is 'Raises CS020 unless the destination is known.';
+comment on function crm_sync._require_route(text) is 'Raises CS002 unless the route is known.';
+
+grant select on crm_sync.operations to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_operations on crm_sync.operations
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
+    crm_sync._require_route(text) from public;
+
+-- sql/crm_sync/09_operate/pause_resume.sql
+
+-- One destination off and on again. Capture goes on; nothing that waits uses up an attempt.
+
+create function crm_sync.pause(p_destination text, p_note text default null)
+returns crm_sync.destinations
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return crm_sync._set_paused(p_destination, true, p_note);
+end;
+$$;
+
+create function crm_sync.resume(p_destination text, p_note text default null)
+returns crm_sync.destinations
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return crm_sync._set_paused(p_destination, false, p_note);
+end;
+$$;
+
+create function crm_sync._set_paused(p_destination text, p_is_paused boolean, p_note text)
+returns crm_sync.destinations
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_destination crm_sync.destinations;
+begin
+    perform crm_sync._require_destination(p_destination);
+    update crm_sync.destinations
+    set is_paused = p_is_paused
+    where destinations.destination = p_destination
+    returning * into v_destination;
+    perform crm_sync._note_operation(
+        case when p_is_paused then 'pause' else 'resume' end, jsonb_build_object('destination', p_destination), 1, p_note);
+    return v_destination;
+end;
+$$;
+
+comment on function crm_sync.pause(text, text) is
+    'Nothing more is dispatched to the destination until resume(); what is under way ends. Safe to repeat. Role: crm_sync_operator. Error: CS020 unknown destination.';
+comment on function crm_sync.resume(text, text) is
+    'Dispatches to the destination again. Safe to repeat. Role: crm_sync_operator. Error: CS020 unknown destination.';
+comment on function crm_sync._set_paused(text, boolean, text) is 'What pause() and resume() share.';
+
+revoke all on function crm_sync.pause(text, text), crm_sync.resume(text, text), crm_sync._set_paused(text, boolean, text) from public;
+
+-- sql/crm_sync/09_operate/purge.sql
+
+-- Retention: records go first, the trace without personal data later. In batches, so that no run locks or bloats much.
+
+create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
+returns table (what text, purged_count int)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_settings crm_sync.settings;
+begin
+    select * into strict v_settings from crm_sync.settings;
+    what := 'records';
+    purged_count := crm_sync._purge_records(
+        p_now - v_settings.keep_record_delivered, p_now - v_settings.keep_record_dead, p_batch);
+    return next;
+    what := 'deliveries';
+    purged_count := crm_sync._purge_deliveries(p_now - v_settings.keep_trace, p_batch);
+    return next;
+    what := 'envelopes';
+    with purged as (
+        delete from crm_sync.envelopes
+        where envelopes.envelope_id in (
+            select old.envelope_id from crm_sync.envelopes as old
+            where old.settled_at < p_now - v_settings.keep_trace
+            limit p_batch
+        )
+        returning 1
+    )
+    select count(*)::int into purged_count from purged;
+    return next;
+    what := 'faults';
+    with purged as (
+        delete from crm_sync.faults where faults.noticed_at < p_now - v_settings.keep_record_delivered returning 1
+    )
+    select count(*)::int into purged_count from purged;
+    return next;
+    what := 'cron runs';
+    purged_count := crm_sync._purge_cron_runs(p_now - interval '1 hour', p_batch);
+    return next;
+end;
+$$;
+
+create function crm_sync._purge_records(p_delivered_before timestamptz, p_dead_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_count int;
+begin
+    with old as (
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.record is not null
+          and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
+        limit p_batch
+        for update skip locked
+    )
+    update crm_sync.deliveries
+    set record = null
+    from old
+    where deliveries.delivery_id = old.delivery_id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_purged bigint[];
+begin
+    with purged as (
+        delete from crm_sync.deliveries
+        where deliveries.delivery_id in (
+            select old.delivery_id from crm_sync.deliveries as old
+            where old.finished_at < p_before
+            limit p_batch
+            for update skip locked
+        )
+        returning deliveries.delivery_id
+    )
+    select array_agg(purged.delivery_id) into v_purged from purged;
+    delete from crm_sync.delivery_attempts as attempts where attempts.delivery_id = any (v_purged);
+    return coalesce(cardinality(v_purged), 0);
+end;
+$$;
+
+create function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_count int;
+begin
+    -- pg_cron leaves a row for each run and never removes one; failed runs stay a day for health().
+    delete from cron.job_run_details as runs
+    where runs.runid in (
+        select old.runid
+        from cron.job_run_details as old
+        where old.command like 'select crm\_sync.%'
+          and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
+        limit p_batch
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+comment on function crm_sync.purge(timestamptz, int) is
+    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly. Safe to repeat. Role: owner.';
+comment on function crm_sync._purge_records(timestamptz, timestamptz, int) is 'Empties the record of deliveries finished before then.';
+comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then, with their attempts.';
+comment on function crm_sync._purge_cron_runs(timestamptz, int) is 'Deletes our own lines in cron.job_run_details.';
+
+revoke all on function crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
+    crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;
+
+-- sql/crm_sync/09_operate/redeliver.sql
+
+-- More attempts of the same delivery, under its old key. One that no receiver has seen is read from its row again; one
+-- that was seen keeps its record. An older state behind a newer delivered one of its row would undo it: refused.
+
+create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
+returns table (delivery_id bigint, redelivered boolean, reason text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    return query
+    with judged as (
+        select ids.delivery_id, crm_sync._refusal_to_redeliver(ids.delivery_id, p_force) as reason
+        from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+    ),
+    redelivered as (
+        update crm_sync.deliveries
+        set status = 'pending',
+            attempt_count = 0,
+            wait_count = 0,
+            envelope_failure_count = 0,
+            failed_alone_count = 0,
+            failed_alone_since = null,
+            next_attempt_at = clock_timestamp(),
+            is_parked = false,
+            finished_at = null,
+            covered_by = null,
+            claimed_at = case when crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+        from judged
+        where deliveries.delivery_id = judged.delivery_id and judged.reason is null
+        returning deliveries.delivery_id
+    ),
+    noted as (
+        select crm_sync._note_operation(
+            'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force),
+            (select count(*)::int from redelivered), p_note)
+    )
+    select judged.delivery_id, redelivered.delivery_id is not null, judged.reason
+    from judged
+    left join redelivered on redelivered.delivery_id = judged.delivery_id
+    cross join noted
+    order by judged.delivery_id;
+end;
+$$;
+
+create function crm_sync.redeliver_dead(
+    p_route text default null, p_since timestamptz default '-infinity', p_until timestamptz default 'infinity',
+    p_count_only boolean default true, p_note text default null
+)
+returns table (route text, last_error_code text, dead_count bigint, redelivered_count bigint)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+    if p_route is not null then
+        perform crm_sync._require_route(p_route);
+    end if;
+    return query
+    with dead as (
+        select deliveries.delivery_id, deliveries.route, deliveries.last_error_code
+        from crm_sync.deliveries
+        where deliveries.status = 'dead'
+          and (p_route is null or deliveries.route = p_route)
+          and deliveries.finished_at >= p_since
+          and deliveries.finished_at < p_until
+    ),
+    redelivered as (
+        select results.delivery_id
+        from crm_sync.redeliver((select array_agg(dead.delivery_id) from dead), false, p_note) as results
+        where not p_count_only and results.redelivered
+    )
+    select dead.route, dead.last_error_code, count(*), count(redelivered.delivery_id)
+    from dead
+    left join redelivered on redelivered.delivery_id = dead.delivery_id
+    group by dead.route, dead.last_error_code
+    order by dead.route, dead.last_error_code;
+end;
+$$;
+
+create function crm_sync._refusal_to_redeliver(p_delivery_id bigint, p_force boolean)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_delivery crm_sync.deliveries;
+begin
+    select * into v_delivery from crm_sync.deliveries where deliveries.delivery_id = p_delivery_id;
+    return case
+        when v_delivery.delivery_id is null then 'no such delivery'
+        when v_delivery.status in ('pending', 'in_flight') then 'it is ' || v_delivery.status || ' already'
+        when v_delivery.status = 'superseded' then 'superseded by delivery ' || v_delivery.superseded_by
+        when v_delivery.record is null and v_delivery.claimed_at is not null and crm_sync._was_seen(p_delivery_id)
+            then 'its record is no longer kept; backfill the row instead'
+        when not p_force and v_delivery.status = 'delivered' then 'it is delivered already; force sends it again'
+        when not p_force and crm_sync._newer_delivered(v_delivery) is not null
+            then 'delivery ' || crm_sync._newer_delivered(v_delivery) || ' delivered a newer state of the row; force sends the old one'
+    end;
+end;
+$$;
+
+create function crm_sync._newer_delivered(p_delivery crm_sync.deliveries)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return (
+        select max(newer.delivery_id)
+        from crm_sync.deliveries as newer
+        join crm_sync.routes on routes.route = newer.route and routes.kind = 'state'
+        where newer.row_id = p_delivery.row_id
+          and newer.table_name = p_delivery.table_name
+          and newer.route = p_delivery.route
+          and newer.delivery_id > p_delivery.delivery_id
+          and newer.status = 'delivered'
+    );
+end;
+$$;
+
+create function crm_sync._was_seen(p_delivery_id bigint)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    -- A refusal by the function itself has no receiver's status: nobody outside has seen the record.
+    return exists (
+        select from crm_sync.delivery_attempts as attempts
+        where attempts.delivery_id = p_delivery_id
+          and (attempts.status is not null or attempts.outcome in ('delivered', 'retry', 'unknown'))
+    );
+end;
+$$;
+
+create function crm_sync._lock_keys_waiting(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- In the order of the locks' numbers, so that two operators wait for each other instead of deadlocking.
+    perform pg_advisory_xact_lock(1129467219, locks.number)
+    from (
+        select distinct hashtext(deliveries.destination || ' ' || deliveries.ordering_key) & 1023 as number
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        order by 1
+    ) as locks;
+end;
+$$;
+
+comment on function crm_sync.redeliver(bigint[], boolean, text) is
+    'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so. Role: crm_sync_operator.';
+comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) is
+    'Redelivers what went dead in a span of time, of one route or all. Counts only, unless told p_count_only => false. Role: crm_sync_operator. Error: CS002 unknown route.';
+comment on function crm_sync._refusal_to_redeliver(bigint, boolean) is 'Why a delivery is not redelivered; null: it is.';
+comment on function crm_sync._newer_delivered(crm_sync.deliveries) is 'A newer delivered one of the same state route and row.';
+comment on function crm_sync._was_seen(bigint) is 'Whether a receiver may have seen this delivery.';
+comment on function crm_sync._lock_keys_waiting(bigint[]) is 'Takes the locks of these deliveries'' keys, waiting for them: for operators, never for capture or dispatch.';
+
+revoke all on function crm_sync.redeliver(bigint[], boolean, text),
+    crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusal_to_redeliver(bigint, boolean),
+    crm_sync._newer_delivered(crm_sync.deliveries), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
+
 -- sql/crm_sync/10_observe/delivery_log.sql
 
 -- What happened to which row: the ledger without the record, for people. No personal data.
@@ -2838,8 +4007,10 @@ declare
     v_settings crm_sync.settings;
 begin
     perform crm_sync._require_platform();
-    perform crm_sync._unschedule('crm_sync_tick');
+    perform crm_sync._unschedule();
     perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
+    perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true returning * into v_settings;
     return v_settings;
 end;
@@ -2855,7 +4026,7 @@ declare
     v_envelope uuid;
 begin
     update crm_sync.settings set is_running = false returning * into v_settings;
-    perform crm_sync._unschedule('crm_sync_tick');
+    perform crm_sync._unschedule();
     for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
         perform crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
     end loop;
@@ -2863,14 +4034,14 @@ begin
 end;
 $$;
 
-create function crm_sync._unschedule(p_job_name text)
+create function crm_sync._unschedule()
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
-    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname = p_job_name;
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname like 'crm\_sync\_%';
 end;
 $$;
 
@@ -2902,10 +4073,10 @@ comment on function crm_sync.start(text) is
     'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing.';
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
-comment on function crm_sync._unschedule(text) is 'Removes a job of ours if it is there.';
+comment on function crm_sync._unschedule() is 'Removes the jobs of ours that are there.';
 comment on function crm_sync._require_platform() is 'Raises CS012 unless pg_net, pg_cron and Vault are there.';
 
-revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(text), crm_sync._require_platform() from public;
+revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(), crm_sync._require_platform() from public;
 
 -- sql/crm_sync/11_schedule/tick.sql
 
