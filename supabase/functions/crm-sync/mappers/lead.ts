@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ColumnsOf } from "../columns.ts";
 import {
   id,
   payloadText,
@@ -23,7 +24,7 @@ export const leadRecord = z
     utm_source: text,
     utm_medium: text,
     utm_campaign: text,
-  })
+  } satisfies ColumnsOf<"leads">)
   .refine((lead) => textOrNull(lead.email) ?? textOrNull(lead.phone), {
     path: ["email"],
     error: "an email or a phone",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ColumnsOf } from "../columns.ts";
 import {
   id,
   isBlank,
@@ -29,7 +30,7 @@ export const orderConfirmationRecord = z.object({
   total_amount: numberFrom(0, "any"),
   status: text,
   confirmed_at: text.refine((time) => time === null || isBlank(time) || toUtc(time) !== null, TIME),
-});
+} satisfies ColumnsOf<"orders">);
 
 export const orderConfirmationPayload = z.strictObject({
   form_name: z.literal("order_confirmation"),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ColumnsOf } from "../columns.ts";
 import { paymentReturnUrl } from "../site.ts";
 import {
   id,
@@ -21,13 +22,15 @@ export const paymentColumns = z.object({
   stripe_session_id: text,
   stripe_payment_intent_id: text,
   amount: numberFrom(0, "whole"),
-});
+} satisfies ColumnsOf<"payments">);
 
 export const paymentRecord = paymentColumns.extend({
   currency: text,
   status: text,
   customer: z
-    .object({ email: text, phone: text, full_name: text }, { error: "a customer or null" })
+    .object({ email: text, phone: text, full_name: text } satisfies ColumnsOf<"customers">, {
+      error: "a customer or null",
+    })
     .nullable(),
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ColumnsOf } from "../columns.ts";
 import {
   exactNumber,
   id,
@@ -25,7 +26,7 @@ export const requestColumns = z.object(
     power_kva: exactNumber,
     is_viabilise: yesNo,
     status: text,
-  },
+  } satisfies ColumnsOf<"requests">,
   { error: "an existing request" },
 );
 
@@ -38,7 +39,7 @@ export const customerColumns = z.object(
     client_type: text,
     company_name: text,
     siren: text,
-  },
+  } satisfies ColumnsOf<"customers">,
   { error: "an existing customer" },
 );
 
