@@ -38,7 +38,7 @@ create function crm_sync.is_present(p_text text)
 returns boolean
 language sql
 immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
 $$;
@@ -57,7 +57,7 @@ create function crm_sync._secret(p_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select nullif(btrim(secrets.decrypted_secret), '')
     from vault.decrypted_secrets as secrets
@@ -68,7 +68,7 @@ create function crm_sync._function_url()
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select crm_sync._secret('crm_sync_function_url');
 $$;
@@ -77,7 +77,7 @@ create function crm_sync._signing_secrets()
 returns text[]
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
 $$;
@@ -362,7 +362,7 @@ create function crm_sync._capture_failed(
 )
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state, detail)
@@ -379,7 +379,7 @@ create function crm_sync._pick(p_row jsonb, p_columns text[])
 returns jsonb
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
     from jsonb_each(p_row) as fields
@@ -558,7 +558,7 @@ alter table crm_sync.faults enable row level security;
 create function crm_sync._note_fault(p_place text, p_sql_state text, p_message text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.faults (place, sql_state, detail)
@@ -578,7 +578,7 @@ create function crm_sync._harmless_message(p_sql_state text, p_message text)
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- Classes 42 (names, syntax, rights) and CS (ours) quote identifiers only; others may quote values of a row.
     select case when p_sql_state like '42%' or p_sql_state like 'CS%' then left(p_message, 500) end;
@@ -646,7 +646,7 @@ create function crm_sync.attach(
 )
 returns crm_sync.attachments
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_columns    text[] := coalesce(
@@ -678,7 +678,7 @@ create function crm_sync.attach_related(
 )
 returns crm_sync.related_attachments
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_related crm_sync.related_attachments;
@@ -705,7 +705,7 @@ create function crm_sync._require_attachable(p_table regclass, p_columns text[])
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_class   pg_catalog.pg_class;
@@ -751,7 +751,7 @@ create function crm_sync._table_name(p_table regclass)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format('%I.%I', namespaces.nspname, classes.relname)
     from pg_catalog.pg_class as classes
@@ -763,7 +763,7 @@ create function crm_sync._primary_key(p_table regclass)
 returns table (column_name text, column_type text)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select attributes.attname::text, format_type(attributes.atttypid, attributes.atttypmod)
     from pg_catalog.pg_index as indexes
@@ -778,7 +778,7 @@ create function crm_sync._row_id_sql(p_table regclass, p_alias text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case count(*)
         when 1 then format('%s.%I::text', p_alias, min(keys.column_name))
@@ -791,7 +791,7 @@ create function crm_sync._row_matches_sql(p_table regclass, p_alias text, p_row_
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- The id is cast to the key's type, never the column to text: the primary key's index serves.
     select string_agg(
@@ -809,7 +809,7 @@ create function crm_sync._same_row_sql(p_table regclass)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(format('old.%1$I = new.%1$I', keys.column_name), ' and ')
     from crm_sync._primary_key(p_table) as keys;
@@ -819,7 +819,7 @@ create function crm_sync._changed_sql(p_table regclass, p_columns text[])
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- json, xml, point and their like have no equality that `is distinct from` can use: compared as text.
     select string_agg(
@@ -857,7 +857,7 @@ revoke all on function crm_sync._table_name(regclass), crm_sync._primary_key(reg
 create function crm_sync.detach(p_table regclass, p_route text default null)
 returns setof crm_sync.attachments
 language plpgsql
-set search_path = '' set lock_timeout = '3s'
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 declare
     v_table_name text := crm_sync._table_name(p_table);
@@ -891,7 +891,7 @@ create function crm_sync._generated_functions(p_table_name text)
 returns setof regprocedure
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A route's record function stays as long as deliveries of it may wait for their first claim.
@@ -923,7 +923,7 @@ create function crm_sync._generated_name(p_prefix text, p_table_name text, p_suf
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case
         when plain.name ~ '^(_{1,2}[a-z0-9]+)+$' and length(plain.name) <= 63 then plain.name
@@ -938,7 +938,7 @@ create function crm_sync._columns_sql(p_columns text[], p_alias text)
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(format('%s.%I', p_alias, columns.name), ', ' order by columns.position)
     from unnest(p_columns) with ordinality as columns (name, position);
@@ -948,7 +948,7 @@ create function crm_sync._fired_sql(p_attachment crm_sync.attachments)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table      regclass := p_attachment.table_name::regclass;
@@ -986,7 +986,7 @@ create function crm_sync._last_is_dead(p_table_name text, p_row_id text, p_route
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce((
@@ -1005,7 +1005,7 @@ create function crm_sync._all_fired_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(crm_sync._fired_sql(attachments), e'    union all\n' order by routes.position)
     from crm_sync.attachments
@@ -1017,7 +1017,7 @@ create function crm_sync._related_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $sql$
@@ -1057,7 +1057,7 @@ create function crm_sync._capture_function_sql(p_table_name text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_fired   text := crm_sync._all_fired_sql(p_table_name);
@@ -1076,7 +1076,7 @@ create or replace function crm_sync.%1$I()
 returns trigger
 language plpgsql
 security definer
-set search_path = '' set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $capture$
 #variable_conflict use_column
 declare
@@ -1106,7 +1106,7 @@ create function crm_sync._insert_deliveries_sql(p_table_name text, p_with text, 
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $sql$%2$s
@@ -1126,7 +1126,7 @@ create function crm_sync._capture_handler_sql(p_table_name text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- to_jsonb of the whole row works whatever has happened to its columns; only attached ones are kept.
@@ -1162,7 +1162,7 @@ create function crm_sync._attached_columns(p_table_name text)
 returns text[]
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(distinct used.column_name)
     from (
@@ -1196,7 +1196,7 @@ create function crm_sync._recapture_function_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case when crm_sync._all_fired_sql(p_table_name) is not null then format(
         $sql$
@@ -1205,7 +1205,7 @@ create or replace function crm_sync.%1$I(
 )
 returns setof bigint
 language plpgsql
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $recapture$
 begin
     return query
@@ -1239,7 +1239,7 @@ create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table  regclass := p_attachment.table_name::regclass;
@@ -1258,7 +1258,7 @@ begin
 create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb)
 language plpgsql
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $record$
 #variable_conflict use_column
 begin
@@ -1288,14 +1288,14 @@ create function crm_sync._related_function_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $sql$
 create or replace function crm_sync.%I(p_row_ids text[])
 returns table (route text, target_table text, row_id text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $related$
 #variable_conflict use_column
 begin
@@ -1329,7 +1329,7 @@ revoke all on function crm_sync._related_function_sql(text) from public;
 create function crm_sync.has_fired(p_table_name text, p_row_id text, p_route text)
 returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -1355,7 +1355,7 @@ revoke all on function crm_sync.has_fired(text, text, text) from public;
 create function crm_sync.reattach()
 returns setof text
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table_name text;
@@ -1375,7 +1375,7 @@ $$;
 create function crm_sync._reattach_table(p_table_name text)
 returns void
 language plpgsql
-set search_path = '' set lock_timeout = '3s'
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -1403,7 +1403,7 @@ $$;
 create function crm_sync._create_generated(p_name text, p_sql text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_sql is null then
@@ -1421,7 +1421,7 @@ $$;
 create function crm_sync._create_trigger(p_table_name text, p_trigger text, p_event text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (
@@ -1451,7 +1451,7 @@ revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_
 create function crm_sync._build_records(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, is_gone boolean)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_group record;
@@ -1502,7 +1502,7 @@ comment on type crm_sync.capacity is 'How many requests, and deliveries in all, 
 create function crm_sync._capacity(p_destination text, p_now timestamptz)
 returns crm_sync.capacity
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_state record;
@@ -1547,7 +1547,7 @@ create function crm_sync._rate_allows(p_destination crm_sync.destinations, p_now
 returns int
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- A token bucket that holds two seconds' worth, at least one.
     select case
@@ -1563,7 +1563,7 @@ $$;
 create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.destinations
@@ -1592,7 +1592,7 @@ revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._rate_all
 create function crm_sync._claim(p_delivery_ids bigint[], p_max_envelopes int, p_claimed_at timestamptz, p_now timestamptz)
 returns table (delivery_id bigint, envelope_id uuid, "position" bigint)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -1690,7 +1690,7 @@ create function crm_sync._dispatch_at_commit()
 returns trigger
 language plpgsql
 security definer
-set search_path = '' set lock_timeout = '200ms'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
 as $$
 declare
     v_destination text;
@@ -1740,7 +1740,7 @@ execute function crm_sync._dispatch_at_commit();
 create function crm_sync._keys_due_at(p_destination text, p_next_attempt_at timestamptz)
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -1766,7 +1766,7 @@ create function crm_sync._session_posts()
 returns int
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -1790,7 +1790,7 @@ revoke all on function crm_sync._dispatch_at_commit(), crm_sync._keys_due_at(tex
 create function crm_sync._dispatch_due(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_destination text;
@@ -1819,7 +1819,7 @@ $$;
 create function crm_sync._due_keys(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -1871,7 +1871,7 @@ create function crm_sync._dispatch_keys(
 )
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_url          text := crm_sync._function_url();
@@ -1915,6 +1915,10 @@ begin
     if v_covers is not null then
         perform crm_sync._cover(v_covers);
     end if;
+    -- The claim may have ended some for good: what waited behind them is in front now.
+    if v_deliveries < cardinality(v_delivery_ids) then
+        perform crm_sync._park_followers(p_destination, v_keys);
+    end if;
     perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
     return v_requests;
 end;
@@ -1923,7 +1927,7 @@ $$;
 create function crm_sync._cover(p_covers jsonb)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries
@@ -1949,7 +1953,7 @@ revoke all on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, 
 create function crm_sync._dispatch_probe(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_requests int;
@@ -1982,7 +1986,7 @@ create function crm_sync._probe_key(p_destination text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce(
@@ -2027,7 +2031,7 @@ revoke all on function crm_sync._dispatch_probe(text, crm_sync.capacity, timesta
 create function crm_sync._lock_keys(p_destination text, p_keys text[])
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -2041,7 +2045,7 @@ $$;
 create function crm_sync._queue_of_keys(p_destination text, p_keys text[])
 returns table (delivery_id bigint, ordering_key text, step int, next_attempt_at timestamptz, covers bigint[])
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest: the older
@@ -2086,7 +2090,7 @@ $$;
 create function crm_sync._claimable(p_destination text, p_keys text[], p_now timestamptz)
 returns table (delivery_id bigint, "position" bigint, covers bigint[])
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Rows that another session holds locked end their key's turn: what follows must not overtake them.
@@ -2115,37 +2119,52 @@ begin
 end;
 $$;
 
-create function crm_sync._wake_keys(p_destination text, p_keys text[])
+create function crm_sync._park_followers(p_destination text, p_keys text[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Only the one in front of each key stays visible to the tick. The caller holds the keys' locks, or what is in front
+    -- might be cancelled meanwhile and nobody wake the rest.
     update crm_sync.deliveries
-    set is_parked = false
-    where deliveries.is_parked
-      and deliveries.delivery_id in (
-          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+    set is_parked = not deliveries.is_parked
+    where deliveries.ordering_key = any (p_keys)
+      and deliveries.destination = p_destination
+      and deliveries.status = 'pending'
+      and deliveries.is_parked = (
+          deliveries.delivery_id in (
+              select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+          )
       );
 end;
 $$;
 
-create function crm_sync._park_followers(p_destination text, p_keys text[])
+create function crm_sync._wake_keys(p_destination text, p_keys text[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only under the key's lock, and after the claim: whoever settles or cancels the one in front takes it, too.
+    -- Any visible row brings its key before the tick, which looks at the whole key and parks again. So it needs no lock,
+    -- a few rows suffice, and those that an operator is changing are passed over.
     update crm_sync.deliveries
-    set is_parked = true
-    where deliveries.ordering_key = any (p_keys)
-      and deliveries.destination = p_destination
-      and deliveries.status = 'pending'
-      and not deliveries.is_parked
-      and deliveries.delivery_id not in (
-          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
-      );
+    set is_parked = false
+    where deliveries.delivery_id in (
+        select woken.delivery_id
+        from unnest(p_keys) as keys (key)
+        cross join lateral (
+            select waiting.delivery_id
+            from crm_sync.deliveries as waiting
+            where waiting.ordering_key = keys.key
+              and waiting.destination = p_destination
+              and waiting.status = 'pending'
+              and waiting.is_parked
+            order by waiting.delivery_id
+            limit 10
+            for no key update skip locked
+        ) as woken
+    );
 end;
 $$;
 
@@ -2155,12 +2174,11 @@ comment on function crm_sync._queue_of_keys(text, text[]) is
     'The deliveries of each key in the order in which they may leave; nothing for a key with one under way.';
 comment on function crm_sync._claimable(text, text[], timestamptz) is
     'Deliveries that may leave now, key by key, their rows locked; with the older states that each one covers. The caller holds the keys'' locks.';
-comment on function crm_sync._wake_keys(text, text[]) is 'Makes the one in front of each key visible to the tick again.';
-comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key.';
+comment on function crm_sync._wake_keys(text, text[]) is 'Makes these keys visible to the tick again, after one of their deliveries was settled or taken out.';
+comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key, and shows what no longer does.';
 
 revoke all on function crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
-    crm_sync._claimable(text, text[], timestamptz), crm_sync._wake_keys(text, text[]),
-    crm_sync._park_followers(text, text[]) from public;
+    crm_sync._claimable(text, text[], timestamptz), crm_sync._park_followers(text, text[]), crm_sync._wake_keys(text, text[]) from public;
 
 -- sql/crm_sync/06_dispatch/pack.sql
 
@@ -2173,7 +2191,7 @@ create function crm_sync._pack(
 returns int[]
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_envelopes int[] := '{}';
@@ -2225,7 +2243,7 @@ create function crm_sync._post_envelope(
 )
 returns void
 language plpgsql
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO'
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
     v_settings  crm_sync.settings;
@@ -2262,7 +2280,7 @@ $$;
 create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_expires_at timestamptz)
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -2311,7 +2329,7 @@ create function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- One for each secret: during a rotation either side may know only the old or only the new one.
     select string_agg('v1,' || encode(extensions.hmac(
@@ -2325,7 +2343,7 @@ create function crm_sync._is_signed_by_us(p_id text, p_timestamp text, p_signatu
 returns boolean
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         regexp_split_to_array(btrim(p_signatures), ' +')
@@ -2348,7 +2366,7 @@ create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outc
 returns interval
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
         p_delays[least(p_attempt_count, cardinality(p_delays))] * (0.8 + 0.4 * random()),
@@ -2361,7 +2379,7 @@ create function crm_sync._is_exhausted(p_delays interval[], p_attempt_count int,
 returns boolean
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
 $$;
@@ -2370,7 +2388,7 @@ create function crm_sync._wait_delay(p_wait_count int)
 returns interval
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
            * (0.8 + 0.4 * random());
@@ -2394,7 +2412,7 @@ revoke all on function crm_sync._delay(interval[], int, text, int, interval),
 create function crm_sync._move_breakers(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_seen record;
@@ -2453,7 +2471,7 @@ $$;
 create function crm_sync._count_minute(p_breaker text, p_attempt_count int, p_failure_count int, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.breaker_minutes as minutes (breaker, minute, attempt_count, failure_count)
@@ -2468,7 +2486,7 @@ $$;
 create function crm_sync._close_breaker(p_breaker text, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Minutes before the recovery say nothing about the time after it.
@@ -2487,7 +2505,7 @@ $$;
 create function crm_sync._note_failures(p_breaker text, p_failures int, p_keys text[], p_last_failed_key text, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.breakers
@@ -2505,7 +2523,7 @@ $$;
 create function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_breaker crm_sync.breakers;
@@ -2544,7 +2562,7 @@ create function crm_sync._open_interval(p_open_count int)
 returns interval
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
 $$;
@@ -2552,7 +2570,7 @@ $$;
 create function crm_sync._end_probes(p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A probe that told neither way (rejected, not attempted, lost, cancelled): the next one may go at once.
@@ -2587,7 +2605,7 @@ revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestampt
 create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settled bigint[];
@@ -2640,7 +2658,7 @@ $$;
 create function crm_sync._fenced(p_settlements crm_sync.settlement[])
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- What a probe, or an envelope's failure, says against a receiver uses up no attempt.
@@ -2671,7 +2689,7 @@ create function crm_sync._judge(
 returns crm_sync.deliveries
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     p_delivery.last_outcome := p_settlement.outcome;
@@ -2708,7 +2726,7 @@ create function crm_sync._count_waits(p_delivery crm_sync.deliveries, p_settleme
 returns crm_sync.deliveries
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_was_alone boolean := p_settlement.envelope_failed and (
@@ -2737,7 +2755,7 @@ create function crm_sync._is_poison(p_delivery crm_sync.deliveries)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return p_delivery.failed_alone_count >= 3 and exists (
@@ -2750,7 +2768,7 @@ $$;
 create function crm_sync._after_settle(p_delivery_ids bigint[], p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_group record;
@@ -2811,7 +2829,7 @@ create function crm_sync._read_answer(p_envelope_id uuid, p_headers jsonb, p_con
 returns crm_sync.settlement[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_headers     jsonb;
@@ -2841,7 +2859,7 @@ create function crm_sync._read_result(p_envelope_id uuid, p_result jsonb)
 returns crm_sync.settlement
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -2873,7 +2891,7 @@ revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_syn
 create function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_answer      record;
@@ -2912,7 +2930,7 @@ $$;
 create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_request_id bigint;
@@ -2942,7 +2960,7 @@ create function crm_sync._same_for_all(p_envelope_id uuid, p_outcome text, p_err
 returns crm_sync.settlement[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -2958,7 +2976,7 @@ $$;
 create function crm_sync._wake_pg_net(p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it.
@@ -2990,7 +3008,7 @@ revoke all on function crm_sync._take_missing(uuid[], text[], timestamptz), crm_
 create function crm_sync._capture_missed(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_failure crm_sync.capture_failures;
@@ -3035,7 +3053,7 @@ create function crm_sync._recapture(
 )
 returns setof bigint
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
@@ -3061,7 +3079,7 @@ revoke all on function crm_sync._capture_missed(timestamptz),
 create function crm_sync._reconcile(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_secrets     text[] := crm_sync._signing_secrets();
@@ -3090,7 +3108,7 @@ returns table (
     status_code int, headers jsonb, content text
 )
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
@@ -3116,7 +3134,7 @@ create function crm_sync._take_answer(
 )
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settlements crm_sync.settlement[] := crm_sync._read_answer(p_envelope_id, p_headers, p_content, p_secrets);
@@ -3135,7 +3153,7 @@ $$;
 create function crm_sync._take_failed(p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- What no usable answer speaks of, also a delivery that a signed answer left out. No attempt counted.
@@ -3170,7 +3188,7 @@ revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_f
 create function crm_sync._capture_related(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_change   record;
@@ -3200,7 +3218,7 @@ $$;
 create function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_seen_at timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_target record;
@@ -3231,7 +3249,7 @@ $$;
 create function crm_sync._is_captured_since(p_table_name text, p_row_id text, p_route text, p_since timestamptz)
 returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A delivery that was not claimed before then reads, or has read, the row as it is after the change.
@@ -3251,7 +3269,7 @@ $$;
 create function crm_sync._rows(p_table_name text, p_row_ids text[])
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_rows jsonb;
@@ -3282,7 +3300,7 @@ create function crm_sync.backfill(
 )
 returns table (delivery_id bigint)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table_name text;
@@ -3310,7 +3328,7 @@ $$;
 create function crm_sync._rows_changed_since(p_table_name text, p_since timestamptz, p_limit int)
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_row_ids text[];
@@ -3329,7 +3347,7 @@ create function crm_sync._changed_at_column(p_table regclass)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_column text := (
@@ -3366,7 +3384,7 @@ revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
 create function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
 returns table (delivery_id bigint, cancelled boolean, reason text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -3409,7 +3427,7 @@ revoke all on function crm_sync.cancel(bigint[], text) from public;
 create function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
 returns table (delivery_id bigint, status text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -3454,7 +3472,7 @@ revoke all on function crm_sync.erase(regclass, text, text) from public;
 create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
 returns table (route text, row_id text, reason text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -3474,7 +3492,7 @@ create function crm_sync._missing_sql(p_attachment crm_sync.attachments)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table    regclass := p_attachment.table_name::regclass;
@@ -3511,7 +3529,7 @@ $$;
 create function crm_sync.repair_missing(p_limit int default 100)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_missing record;
@@ -3568,7 +3586,7 @@ alter table crm_sync.operations enable row level security;
 create function crm_sync._note_operation(p_action text, p_arguments jsonb, p_affected_count int, p_note text default null)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.operations (action, arguments, affected_count, note)
@@ -3580,7 +3598,7 @@ create function crm_sync._require_destination(p_destination text)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (select from crm_sync.destinations where destinations.destination = p_destination) then
@@ -3596,7 +3614,7 @@ create function crm_sync._require_route(p_route text)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (select from crm_sync.routes where routes.route = p_route) then
@@ -3627,7 +3645,7 @@ revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_syn
 create function crm_sync.pause(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return crm_sync._set_paused(p_destination, true, p_note);
@@ -3637,7 +3655,7 @@ $$;
 create function crm_sync.resume(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return crm_sync._set_paused(p_destination, false, p_note);
@@ -3647,7 +3665,7 @@ $$;
 create function crm_sync._set_paused(p_destination text, p_is_paused boolean, p_note text)
 returns crm_sync.destinations
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_destination crm_sync.destinations;
@@ -3678,7 +3696,7 @@ revoke all on function crm_sync.pause(text, text), crm_sync.resume(text, text), 
 create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings crm_sync.settings;
@@ -3718,7 +3736,7 @@ $$;
 create function crm_sync._purge_records(p_delivered_before timestamptz, p_dead_before timestamptz, p_batch int)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_count int;
@@ -3743,7 +3761,7 @@ $$;
 create function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_purged bigint[];
@@ -3767,7 +3785,7 @@ $$;
 create function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_count int;
@@ -3803,7 +3821,7 @@ revoke all on function crm_sync.purge(timestamptz, int), crm_sync._purge_records
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -3849,7 +3867,7 @@ create function crm_sync.redeliver_dead(
 )
 returns table (route text, last_error_code text, dead_count bigint, redelivered_count bigint)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -3882,7 +3900,7 @@ create function crm_sync._refusal_to_redeliver(p_delivery_id bigint, p_force boo
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_delivery crm_sync.deliveries;
@@ -3905,7 +3923,7 @@ create function crm_sync._newer_delivered(p_delivery crm_sync.deliveries)
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -3925,7 +3943,7 @@ create function crm_sync._was_seen(p_delivery_id bigint)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A refusal by the function itself has no receiver's status: nobody outside has seen the record.
@@ -3940,7 +3958,7 @@ $$;
 create function crm_sync._lock_keys_waiting(p_delivery_ids bigint[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- In the order of the locks' numbers, so that two operators wait for each other instead of deadlocking.
@@ -4001,7 +4019,7 @@ create policy readers_see_deliveries on crm_sync.deliveries
 create function crm_sync.start(p_every text default '2 seconds')
 returns crm_sync.settings
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings crm_sync.settings;
@@ -4019,7 +4037,7 @@ $$;
 create function crm_sync.stop()
 returns crm_sync.settings
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings crm_sync.settings;
@@ -4037,7 +4055,7 @@ $$;
 create function crm_sync._unschedule()
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
@@ -4049,7 +4067,7 @@ create function crm_sync._require_platform()
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_missing text;
@@ -4086,7 +4104,7 @@ revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedu
 create function crm_sync.tick(p_now timestamptz default clock_timestamp())
 returns table (step text, affected int)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform crm_sync._require_read_committed();
@@ -4104,7 +4122,7 @@ $$;
 create function crm_sync._tick_step(p_step text, p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     case p_step
@@ -4123,7 +4141,7 @@ create function crm_sync._require_read_committed()
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then

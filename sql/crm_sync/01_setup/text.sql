@@ -4,7 +4,7 @@ create function crm_sync.is_present(p_text text)
 returns boolean
 language sql
 immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
 $$;

@@ -5,7 +5,7 @@ create function crm_sync._secret(p_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select nullif(btrim(secrets.decrypted_secret), '')
     from vault.decrypted_secrets as secrets
@@ -16,7 +16,7 @@ create function crm_sync._function_url()
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select crm_sync._secret('crm_sync_function_url');
 $$;
@@ -25,7 +25,7 @@ create function crm_sync._signing_secrets()
 returns text[]
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
 $$;

@@ -25,7 +25,7 @@ create function crm_sync._capture_failed(
 )
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state, detail)
@@ -42,7 +42,7 @@ create function crm_sync._pick(p_row jsonb, p_columns text[])
 returns jsonb
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
     from jsonb_each(p_row) as fields

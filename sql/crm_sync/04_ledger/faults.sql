@@ -16,7 +16,7 @@ alter table crm_sync.faults enable row level security;
 create function crm_sync._note_fault(p_place text, p_sql_state text, p_message text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.faults (place, sql_state, detail)
@@ -36,7 +36,7 @@ create function crm_sync._harmless_message(p_sql_state text, p_message text)
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- Classes 42 (names, syntax, rights) and CS (ours) quote identifiers only; others may quote values of a row.
     select case when p_sql_state like '42%' or p_sql_state like 'CS%' then left(p_message, 500) end;

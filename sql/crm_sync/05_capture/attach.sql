@@ -13,7 +13,7 @@ create function crm_sync.attach(
 )
 returns crm_sync.attachments
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_columns    text[] := coalesce(
@@ -45,7 +45,7 @@ create function crm_sync.attach_related(
 )
 returns crm_sync.related_attachments
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_related crm_sync.related_attachments;
@@ -72,7 +72,7 @@ create function crm_sync._require_attachable(p_table regclass, p_columns text[])
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_class   pg_catalog.pg_class;

@@ -4,7 +4,7 @@ create function crm_sync._table_name(p_table regclass)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format('%I.%I', namespaces.nspname, classes.relname)
     from pg_catalog.pg_class as classes
@@ -16,7 +16,7 @@ create function crm_sync._primary_key(p_table regclass)
 returns table (column_name text, column_type text)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select attributes.attname::text, format_type(attributes.atttypid, attributes.atttypmod)
     from pg_catalog.pg_index as indexes
@@ -31,7 +31,7 @@ create function crm_sync._row_id_sql(p_table regclass, p_alias text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case count(*)
         when 1 then format('%s.%I::text', p_alias, min(keys.column_name))
@@ -44,7 +44,7 @@ create function crm_sync._row_matches_sql(p_table regclass, p_alias text, p_row_
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- The id is cast to the key's type, never the column to text: the primary key's index serves.
     select string_agg(
@@ -62,7 +62,7 @@ create function crm_sync._same_row_sql(p_table regclass)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(format('old.%1$I = new.%1$I', keys.column_name), ' and ')
     from crm_sync._primary_key(p_table) as keys;
@@ -72,7 +72,7 @@ create function crm_sync._changed_sql(p_table regclass, p_columns text[])
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- json, xml, point and their like have no equality that `is distinct from` can use: compared as text.
     select string_agg(

@@ -3,7 +3,7 @@
 create function crm_sync.detach(p_table regclass, p_route text default null)
 returns setof crm_sync.attachments
 language plpgsql
-set search_path = '' set lock_timeout = '3s'
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 declare
     v_table_name text := crm_sync._table_name(p_table);
@@ -37,7 +37,7 @@ create function crm_sync._generated_functions(p_table_name text)
 returns setof regprocedure
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A route's record function stays as long as deliveries of it may wait for their first claim.

@@ -6,7 +6,7 @@ create function crm_sync._generated_name(p_prefix text, p_table_name text, p_suf
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case
         when plain.name ~ '^(_{1,2}[a-z0-9]+)+$' and length(plain.name) <= 63 then plain.name
@@ -21,7 +21,7 @@ create function crm_sync._columns_sql(p_columns text[], p_alias text)
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(format('%s.%I', p_alias, columns.name), ', ' order by columns.position)
     from unnest(p_columns) with ordinality as columns (name, position);
@@ -31,7 +31,7 @@ create function crm_sync._fired_sql(p_attachment crm_sync.attachments)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table      regclass := p_attachment.table_name::regclass;
@@ -69,7 +69,7 @@ create function crm_sync._last_is_dead(p_table_name text, p_row_id text, p_route
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce((
@@ -88,7 +88,7 @@ create function crm_sync._all_fired_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(crm_sync._fired_sql(attachments), e'    union all\n' order by routes.position)
     from crm_sync.attachments
@@ -100,7 +100,7 @@ create function crm_sync._related_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $sql$

@@ -6,7 +6,7 @@ create function crm_sync._capture_function_sql(p_table_name text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_fired   text := crm_sync._all_fired_sql(p_table_name);
@@ -25,7 +25,7 @@ create or replace function crm_sync.%1$I()
 returns trigger
 language plpgsql
 security definer
-set search_path = '' set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $capture$
 #variable_conflict use_column
 declare
@@ -55,7 +55,7 @@ create function crm_sync._insert_deliveries_sql(p_table_name text, p_with text, 
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $sql$%2$s
@@ -75,7 +75,7 @@ create function crm_sync._capture_handler_sql(p_table_name text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- to_jsonb of the whole row works whatever has happened to its columns; only attached ones are kept.
@@ -111,7 +111,7 @@ create function crm_sync._attached_columns(p_table_name text)
 returns text[]
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(distinct used.column_name)
     from (

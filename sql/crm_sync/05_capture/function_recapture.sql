@@ -5,7 +5,7 @@ create function crm_sync._recapture_function_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case when crm_sync._all_fired_sql(p_table_name) is not null then format(
         $sql$
@@ -14,7 +14,7 @@ create or replace function crm_sync.%1$I(
 )
 returns setof bigint
 language plpgsql
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $recapture$
 begin
     return query

@@ -5,7 +5,7 @@ create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table  regclass := p_attachment.table_name::regclass;
@@ -24,7 +24,7 @@ begin
 create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb)
 language plpgsql
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $record$
 #variable_conflict use_column
 begin

@@ -4,14 +4,14 @@ create function crm_sync._related_function_sql(p_table_name text)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select format(
         $sql$
 create or replace function crm_sync.%I(p_row_ids text[])
 returns table (route text, target_table text, row_id text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $related$
 #variable_conflict use_column
 begin

@@ -3,7 +3,7 @@
 create function crm_sync.has_fired(p_table_name text, p_row_id text, p_route text)
 returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (

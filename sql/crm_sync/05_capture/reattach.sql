@@ -3,7 +3,7 @@
 create function crm_sync.reattach()
 returns setof text
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table_name text;
@@ -23,7 +23,7 @@ $$;
 create function crm_sync._reattach_table(p_table_name text)
 returns void
 language plpgsql
-set search_path = '' set lock_timeout = '3s'
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -51,7 +51,7 @@ $$;
 create function crm_sync._create_generated(p_name text, p_sql text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_sql is null then
@@ -69,7 +69,7 @@ $$;
 create function crm_sync._create_trigger(p_table_name text, p_trigger text, p_event text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (

@@ -4,7 +4,7 @@
 create function crm_sync._build_records(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, is_gone boolean)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_group record;

@@ -12,7 +12,7 @@ comment on type crm_sync.capacity is 'How many requests, and deliveries in all, 
 create function crm_sync._capacity(p_destination text, p_now timestamptz)
 returns crm_sync.capacity
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_state record;
@@ -57,7 +57,7 @@ create function crm_sync._rate_allows(p_destination crm_sync.destinations, p_now
 returns int
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- A token bucket that holds two seconds' worth, at least one.
     select case
@@ -73,7 +73,7 @@ $$;
 create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.destinations

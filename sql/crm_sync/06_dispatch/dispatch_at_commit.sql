@@ -6,7 +6,7 @@ create function crm_sync._dispatch_at_commit()
 returns trigger
 language plpgsql
 security definer
-set search_path = '' set lock_timeout = '200ms'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
 as $$
 declare
     v_destination text;
@@ -56,7 +56,7 @@ execute function crm_sync._dispatch_at_commit();
 create function crm_sync._keys_due_at(p_destination text, p_next_attempt_at timestamptz)
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -82,7 +82,7 @@ create function crm_sync._session_posts()
 returns int
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (

@@ -3,7 +3,7 @@
 create function crm_sync._dispatch_due(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_destination text;
@@ -32,7 +32,7 @@ $$;
 create function crm_sync._due_keys(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (

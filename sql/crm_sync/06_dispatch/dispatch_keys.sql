@@ -6,7 +6,7 @@ create function crm_sync._dispatch_keys(
 )
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_url          text := crm_sync._function_url();
@@ -50,6 +50,10 @@ begin
     if v_covers is not null then
         perform crm_sync._cover(v_covers);
     end if;
+    -- The claim may have ended some for good: what waited behind them is in front now.
+    if v_deliveries < cardinality(v_delivery_ids) then
+        perform crm_sync._park_followers(p_destination, v_keys);
+    end if;
     perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
     return v_requests;
 end;
@@ -58,7 +62,7 @@ $$;
 create function crm_sync._cover(p_covers jsonb)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries

@@ -3,7 +3,7 @@
 create function crm_sync._dispatch_probe(p_destination text, p_capacity crm_sync.capacity, p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_requests int;
@@ -36,7 +36,7 @@ create function crm_sync._probe_key(p_destination text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce(

@@ -4,7 +4,7 @@
 create function crm_sync._lock_keys(p_destination text, p_keys text[])
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -18,7 +18,7 @@ $$;
 create function crm_sync._queue_of_keys(p_destination text, p_keys text[])
 returns table (delivery_id bigint, ordering_key text, step int, next_attempt_at timestamptz, covers bigint[])
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest: the older
@@ -63,7 +63,7 @@ $$;
 create function crm_sync._claimable(p_destination text, p_keys text[], p_now timestamptz)
 returns table (delivery_id bigint, "position" bigint, covers bigint[])
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Rows that another session holds locked end their key's turn: what follows must not overtake them.
@@ -92,37 +92,52 @@ begin
 end;
 $$;
 
-create function crm_sync._wake_keys(p_destination text, p_keys text[])
+create function crm_sync._park_followers(p_destination text, p_keys text[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Only the one in front of each key stays visible to the tick. The caller holds the keys' locks, or what is in front
+    -- might be cancelled meanwhile and nobody wake the rest.
     update crm_sync.deliveries
-    set is_parked = false
-    where deliveries.is_parked
-      and deliveries.delivery_id in (
-          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+    set is_parked = not deliveries.is_parked
+    where deliveries.ordering_key = any (p_keys)
+      and deliveries.destination = p_destination
+      and deliveries.status = 'pending'
+      and deliveries.is_parked = (
+          deliveries.delivery_id in (
+              select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+          )
       );
 end;
 $$;
 
-create function crm_sync._park_followers(p_destination text, p_keys text[])
+create function crm_sync._wake_keys(p_destination text, p_keys text[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only under the key's lock, and after the claim: whoever settles or cancels the one in front takes it, too.
+    -- Any visible row brings its key before the tick, which looks at the whole key and parks again. So it needs no lock,
+    -- a few rows suffice, and those that an operator is changing are passed over.
     update crm_sync.deliveries
-    set is_parked = true
-    where deliveries.ordering_key = any (p_keys)
-      and deliveries.destination = p_destination
-      and deliveries.status = 'pending'
-      and not deliveries.is_parked
-      and deliveries.delivery_id not in (
-          select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
-      );
+    set is_parked = false
+    where deliveries.delivery_id in (
+        select woken.delivery_id
+        from unnest(p_keys) as keys (key)
+        cross join lateral (
+            select waiting.delivery_id
+            from crm_sync.deliveries as waiting
+            where waiting.ordering_key = keys.key
+              and waiting.destination = p_destination
+              and waiting.status = 'pending'
+              and waiting.is_parked
+            order by waiting.delivery_id
+            limit 10
+            for no key update skip locked
+        ) as woken
+    );
 end;
 $$;
 
@@ -132,9 +147,8 @@ comment on function crm_sync._queue_of_keys(text, text[]) is
     'The deliveries of each key in the order in which they may leave; nothing for a key with one under way.';
 comment on function crm_sync._claimable(text, text[], timestamptz) is
     'Deliveries that may leave now, key by key, their rows locked; with the older states that each one covers. The caller holds the keys'' locks.';
-comment on function crm_sync._wake_keys(text, text[]) is 'Makes the one in front of each key visible to the tick again.';
-comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key.';
+comment on function crm_sync._wake_keys(text, text[]) is 'Makes these keys visible to the tick again, after one of their deliveries was settled or taken out.';
+comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key, and shows what no longer does.';
 
 revoke all on function crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
-    crm_sync._claimable(text, text[], timestamptz), crm_sync._wake_keys(text, text[]),
-    crm_sync._park_followers(text, text[]) from public;
+    crm_sync._claimable(text, text[], timestamptz), crm_sync._park_followers(text, text[]), crm_sync._wake_keys(text, text[]) from public;

@@ -7,7 +7,7 @@ create function crm_sync._pack(
 returns int[]
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_envelopes int[] := '{}';

@@ -5,7 +5,7 @@ create function crm_sync._post_envelope(
 )
 returns void
 language plpgsql
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO'
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
     v_settings  crm_sync.settings;
@@ -42,7 +42,7 @@ $$;
 create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_expires_at timestamptz)
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (

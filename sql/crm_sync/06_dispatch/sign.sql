@@ -5,7 +5,7 @@ create function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p
 returns text
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     -- One for each secret: during a rotation either side may know only the old or only the new one.
     select string_agg('v1,' || encode(extensions.hmac(
@@ -19,7 +19,7 @@ create function crm_sync._is_signed_by_us(p_id text, p_timestamp text, p_signatu
 returns boolean
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         regexp_split_to_array(btrim(p_signatures), ' +')

@@ -5,7 +5,7 @@ create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outc
 returns interval
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select greatest(
         p_delays[least(p_attempt_count, cardinality(p_delays))] * (0.8 + 0.4 * random()),
@@ -18,7 +18,7 @@ create function crm_sync._is_exhausted(p_delays interval[], p_attempt_count int,
 returns boolean
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
 $$;
@@ -27,7 +27,7 @@ create function crm_sync._wait_delay(p_wait_count int)
 returns interval
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
            * (0.8 + 0.4 * random());

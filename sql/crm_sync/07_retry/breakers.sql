@@ -5,7 +5,7 @@
 create function crm_sync._move_breakers(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_seen record;
@@ -64,7 +64,7 @@ $$;
 create function crm_sync._count_minute(p_breaker text, p_attempt_count int, p_failure_count int, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.breaker_minutes as minutes (breaker, minute, attempt_count, failure_count)
@@ -79,7 +79,7 @@ $$;
 create function crm_sync._close_breaker(p_breaker text, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Minutes before the recovery say nothing about the time after it.
@@ -98,7 +98,7 @@ $$;
 create function crm_sync._note_failures(p_breaker text, p_failures int, p_keys text[], p_last_failed_key text, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.breakers
@@ -116,7 +116,7 @@ $$;
 create function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_breaker crm_sync.breakers;
@@ -155,7 +155,7 @@ create function crm_sync._open_interval(p_open_count int)
 returns interval
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
 $$;
@@ -163,7 +163,7 @@ $$;
 create function crm_sync._end_probes(p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A probe that told neither way (rejected, not attempted, lost, cancelled): the next one may go at once.

@@ -4,7 +4,7 @@
 create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settled bigint[];
@@ -57,7 +57,7 @@ $$;
 create function crm_sync._fenced(p_settlements crm_sync.settlement[])
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- What a probe, or an envelope's failure, says against a receiver uses up no attempt.
@@ -88,7 +88,7 @@ create function crm_sync._judge(
 returns crm_sync.deliveries
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     p_delivery.last_outcome := p_settlement.outcome;
@@ -125,7 +125,7 @@ create function crm_sync._count_waits(p_delivery crm_sync.deliveries, p_settleme
 returns crm_sync.deliveries
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_was_alone boolean := p_settlement.envelope_failed and (
@@ -154,7 +154,7 @@ create function crm_sync._is_poison(p_delivery crm_sync.deliveries)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return p_delivery.failed_alone_count >= 3 and exists (
@@ -167,7 +167,7 @@ $$;
 create function crm_sync._after_settle(p_delivery_ids bigint[], p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_group record;

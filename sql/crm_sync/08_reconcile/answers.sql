@@ -5,7 +5,7 @@ create function crm_sync._read_answer(p_envelope_id uuid, p_headers jsonb, p_con
 returns crm_sync.settlement[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_headers     jsonb;
@@ -35,7 +35,7 @@ create function crm_sync._read_result(p_envelope_id uuid, p_result jsonb)
 returns crm_sync.settlement
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (

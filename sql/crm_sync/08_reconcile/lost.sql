@@ -3,7 +3,7 @@
 create function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_answer      record;
@@ -42,7 +42,7 @@ $$;
 create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_request_id bigint;
@@ -72,7 +72,7 @@ create function crm_sync._same_for_all(p_envelope_id uuid, p_outcome text, p_err
 returns crm_sync.settlement[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -88,7 +88,7 @@ $$;
 create function crm_sync._wake_pg_net(p_now timestamptz)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it.

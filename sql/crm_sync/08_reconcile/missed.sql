@@ -4,7 +4,7 @@
 create function crm_sync._capture_missed(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_failure crm_sync.capture_failures;
@@ -49,7 +49,7 @@ create function crm_sync._recapture(
 )
 returns setof bigint
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then

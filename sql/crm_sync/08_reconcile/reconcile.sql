@@ -4,7 +4,7 @@
 create function crm_sync._reconcile(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_secrets     text[] := crm_sync._signing_secrets();
@@ -33,7 +33,7 @@ returns table (
     status_code int, headers jsonb, content text
 )
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
@@ -59,7 +59,7 @@ create function crm_sync._take_answer(
 )
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settlements crm_sync.settlement[] := crm_sync._read_answer(p_envelope_id, p_headers, p_content, p_secrets);
@@ -78,7 +78,7 @@ $$;
 create function crm_sync._take_failed(p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- What no usable answer speaks of, also a delivery that a signed answer left out. No attempt counted.

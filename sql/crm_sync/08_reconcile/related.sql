@@ -5,7 +5,7 @@
 create function crm_sync._capture_related(p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_change   record;
@@ -35,7 +35,7 @@ $$;
 create function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_seen_at timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_target record;
@@ -66,7 +66,7 @@ $$;
 create function crm_sync._is_captured_since(p_table_name text, p_row_id text, p_route text, p_since timestamptz)
 returns boolean
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A delivery that was not claimed before then reads, or has read, the row as it is after the change.
@@ -86,7 +86,7 @@ $$;
 create function crm_sync._rows(p_table_name text, p_row_ids text[])
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_rows jsonb;

@@ -5,7 +5,7 @@ create function crm_sync.backfill(
 )
 returns table (delivery_id bigint)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table_name text;
@@ -33,7 +33,7 @@ $$;
 create function crm_sync._rows_changed_since(p_table_name text, p_since timestamptz, p_limit int)
 returns text[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_row_ids text[];
@@ -52,7 +52,7 @@ create function crm_sync._changed_at_column(p_table regclass)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_column text := (

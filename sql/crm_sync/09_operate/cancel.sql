@@ -3,7 +3,7 @@
 create function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
 returns table (delivery_id bigint, cancelled boolean, reason text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

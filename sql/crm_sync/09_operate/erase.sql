@@ -3,7 +3,7 @@
 create function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
 returns table (delivery_id bigint, status text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

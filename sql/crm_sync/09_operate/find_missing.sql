@@ -4,7 +4,7 @@
 create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
 returns table (route text, row_id text, reason text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -24,7 +24,7 @@ create function crm_sync._missing_sql(p_attachment crm_sync.attachments)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table    regclass := p_attachment.table_name::regclass;
@@ -61,7 +61,7 @@ $$;
 create function crm_sync.repair_missing(p_limit int default 100)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_missing record;

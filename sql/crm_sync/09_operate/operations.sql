@@ -15,7 +15,7 @@ alter table crm_sync.operations enable row level security;
 create function crm_sync._note_operation(p_action text, p_arguments jsonb, p_affected_count int, p_note text default null)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into crm_sync.operations (action, arguments, affected_count, note)
@@ -27,7 +27,7 @@ create function crm_sync._require_destination(p_destination text)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (select from crm_sync.destinations where destinations.destination = p_destination) then
@@ -43,7 +43,7 @@ create function crm_sync._require_route(p_route text)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (select from crm_sync.routes where routes.route = p_route) then

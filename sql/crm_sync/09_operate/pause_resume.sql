@@ -3,7 +3,7 @@
 create function crm_sync.pause(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return crm_sync._set_paused(p_destination, true, p_note);
@@ -13,7 +13,7 @@ $$;
 create function crm_sync.resume(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return crm_sync._set_paused(p_destination, false, p_note);
@@ -23,7 +23,7 @@ $$;
 create function crm_sync._set_paused(p_destination text, p_is_paused boolean, p_note text)
 returns crm_sync.destinations
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_destination crm_sync.destinations;

@@ -3,7 +3,7 @@
 create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings crm_sync.settings;
@@ -43,7 +43,7 @@ $$;
 create function crm_sync._purge_records(p_delivered_before timestamptz, p_dead_before timestamptz, p_batch int)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_count int;
@@ -68,7 +68,7 @@ $$;
 create function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_purged bigint[];
@@ -92,7 +92,7 @@ $$;
 create function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_count int;

@@ -4,7 +4,7 @@
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -50,7 +50,7 @@ create function crm_sync.redeliver_dead(
 )
 returns table (route text, last_error_code text, dead_count bigint, redelivered_count bigint)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -83,7 +83,7 @@ create function crm_sync._refusal_to_redeliver(p_delivery_id bigint, p_force boo
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_delivery crm_sync.deliveries;
@@ -106,7 +106,7 @@ create function crm_sync._newer_delivered(p_delivery crm_sync.deliveries)
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -126,7 +126,7 @@ create function crm_sync._was_seen(p_delivery_id bigint)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A refusal by the function itself has no receiver's status: nobody outside has seen the record.
@@ -141,7 +141,7 @@ $$;
 create function crm_sync._lock_keys_waiting(p_delivery_ids bigint[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- In the order of the locks' numbers, so that two operators wait for each other instead of deadlocking.

@@ -3,7 +3,7 @@
 create function crm_sync.start(p_every text default '2 seconds')
 returns crm_sync.settings
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings crm_sync.settings;
@@ -21,7 +21,7 @@ $$;
 create function crm_sync.stop()
 returns crm_sync.settings
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings crm_sync.settings;
@@ -39,7 +39,7 @@ $$;
 create function crm_sync._unschedule()
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
@@ -51,7 +51,7 @@ create function crm_sync._require_platform()
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_missing text;

@@ -4,7 +4,7 @@
 create function crm_sync.tick(p_now timestamptz default clock_timestamp())
 returns table (step text, affected int)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform crm_sync._require_read_committed();
@@ -22,7 +22,7 @@ $$;
 create function crm_sync._tick_step(p_step text, p_now timestamptz)
 returns int
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     case p_step
@@ -41,7 +41,7 @@ create function crm_sync._require_read_committed()
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
