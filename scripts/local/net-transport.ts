@@ -71,6 +71,7 @@ export function createTransport({ stallsLargeBodies }: { stallsLargeBodies: bool
   const settings = { keepAlive: true, maxFreeSockets: 1_000 };
   const agents = { "http:": new http.Agent(settings), "https:": new https.Agent(settings) };
   const underWay = new Set<http.ClientRequest>();
+  let isDestroyed = false;
 
   async function send(request: HttpRequest): Promise<HttpResult> {
     const timings: Timings = {
@@ -126,7 +127,7 @@ export function createTransport({ stallsLargeBodies }: { stallsLargeBodies: bool
       return await once(request, url, timings, limit, agents[url.protocol as keyof typeof agents]);
     } catch (error) {
       // A kept connection may have died in the meantime; libcurl then takes a fresh one.
-      if (!(error instanceof StaleConnection)) throw error;
+      if (!(error instanceof StaleConnection) || isDestroyed) throw error;
       return await once(request, url, timings, limit, false);
     }
   }
@@ -217,6 +218,7 @@ export function createTransport({ stallsLargeBodies }: { stallsLargeBodies: bool
   return {
     send,
     destroy() {
+      isDestroyed = true;
       for (const outgoing of underWay) outgoing.destroy();
       agents["http:"].destroy();
       agents["https:"].destroy();

@@ -7,12 +7,14 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   chownSync,
   closeSync,
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
@@ -158,6 +160,23 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     notes,
     stop: (mode = "fast") => end(mode === "fast" ? "SIGINT" : "SIGQUIT"),
     kill: () => end("SIGKILL"),
+  };
+}
+
+/**
+ * Starts Postgres on a data directory that `stop` and `kill` remove, without fsync, on a free port. About a second.
+ * For a server that must crash and come back, use startPostgres.
+ */
+export async function startTemporaryPostgres(): Promise<RunningPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), "crm-sync-"));
+  // As root, the server is another user and has to pass through.
+  chmodSync(folder, 0o711);
+  const server = await startPostgres({ dataDir: join(folder, "data"), fast: true });
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  return {
+    ...server,
+    stop: (mode = "immediate") => server.stop(mode).then(remove),
+    kill: () => server.kill().then(remove),
   };
 }
 
