@@ -1,0 +1,17 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+
+create table public.visits (id int primary key, label text);
+select crm_sync.attach('public.visits', 'lead', array['label'], $$'visit:' || new.id$$);
+
+select results_eq(
+    $$select proname::text collate "default", prosecdef, proconfig @> array['search_path=""'],
+             has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute')
+      from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname like '%visits%' order by 1$$,
+    $$values ('_capture_visits', true, true, false), ('_recapture_visits', false, true, false),
+             ('_record_visits__lead', false, true, false)$$,
+    'capture alone is a definer''s, and each pins its search_path');
+
+select * from finish();
+rollback;

@@ -1,0 +1,22 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+select crm_sync.detach('public.leads');
+select crm_sync.tick();
+
+select results_eq(
+    $$select status, record ->> 'email' from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('in_flight', 'ada@example.test')$$, 'the function that builds their record is still there');
+
+select * from finish();
+rollback;

@@ -1,0 +1,25 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into customers (id, email) values ('30000000-0000-4000-8000-000000000001', 'ada@example.test');
+insert into requests (id, customer_id, status) values ('20000000-0000-4000-8000-000000000001', '30000000-0000-4000-8000-000000000001', 'submitted');
+set constraints all immediate;
+update customers set email = 'ada@corrected.test' where id = '30000000-0000-4000-8000-000000000001';
+select crm_sync.tick();
+
+select results_eq(
+    $$select operation, status, record -> 'customer' ->> 'email' from crm_sync.deliveries where captured_at >= now() order by delivery_id$$,
+    $$values ('INSERT', 'in_flight', 'ada@example.test'), ('UPDATE', 'pending', null)$$,
+    'what is under way keeps what it said; the correction follows it');
+
+select * from finish();
+rollback;
