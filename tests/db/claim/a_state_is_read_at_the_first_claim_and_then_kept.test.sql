@@ -1,0 +1,64 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='])),
+           answers.content, now()
+    from answers;
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+update leads set email = 'ada@before.test' where id = '10000000-0000-4000-8000-000000000001';
+delete from crm_sync.deliveries where captured_at >= now() and operation = 'UPDATE';
+set constraints all immediate;
+select is((select record ->> 'email' from crm_sync.deliveries where captured_at >= now()), 'ada@before.test', 'what the row holds when it is claimed');
+
+alter table leads disable trigger crm_sync_capture_update;
+update leads set email = 'ada@after.test' where id = '10000000-0000-4000-8000-000000000001';
+select pg_temp.answer('retry');
+select crm_sync.tick(clock_timestamp());
+select crm_sync.tick(clock_timestamp() + interval '1 hour');
+select results_eq(
+    $$select status, attempt_count, record ->> 'email' from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('in_flight', 1, 'ada@before.test')$$, 'the second attempt sends the same record');
+select results_eq(
+    $$select body #>> '{deliveries,0,attempt}', body #>> '{deliveries,0,record,email}', body #>> '{deliveries,0,idempotency_key}' = deliveries.idempotency_key::text
+      from crm_sync.deliveries join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+      join lateral (select convert_from(body, 'UTF8')::jsonb as body from net.http_request_queue where id = envelopes.request_id) as posted on true
+      where captured_at >= now()$$,
+    $$values ('2', 'ada@before.test', true)$$, 'under the same key, as attempt 2');
+
+select * from finish();
+rollback;

@@ -1,0 +1,23 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into orders (id, status) values ('50000000-0000-4000-8000-000000000001', 'confirmed');
+update orders set status = 'cancelled' where id = '50000000-0000-4000-8000-000000000001';
+update orders set status = 'confirmed' where id = '50000000-0000-4000-8000-000000000001';
+set constraints all immediate;
+
+select is(
+    (select array_agg(status order by delivery_id) from crm_sync.deliveries where captured_at >= now()),
+    array['in_flight', 'in_flight'], 'each that happened is sent');
+
+select * from finish();
+rollback;

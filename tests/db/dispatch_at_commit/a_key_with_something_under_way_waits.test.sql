@@ -1,0 +1,28 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into requests (id, status) values ('20000000-0000-4000-8000-000000000001', 'submitted');
+set constraints all immediate;
+set constraints all deferred;
+update requests set city = 'Lyon' where id = '20000000-0000-4000-8000-000000000001';
+insert into payments (id, request_id, stripe_session_id) values ('40000000-0000-4000-8000-000000000001', '20000000-0000-4000-8000-000000000001', 'cs_1');
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+
+select results_eq(
+    $$select route, operation, status from crm_sync.deliveries where captured_at >= now() order by delivery_id$$,
+    $$values ('request', 'INSERT', 'in_flight'), ('request', 'UPDATE', 'pending'), ('payment_session', 'INSERT', 'pending'),
+             ('lead', 'INSERT', 'in_flight')$$,
+    'the request''s payments, too; other keys leave');
+
+select * from finish();
+rollback;

@@ -1,0 +1,21 @@
+begin isolation level repeatable read;
+set local search_path = public, extensions;
+select plan(3);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+
+select is((select status from crm_sync.deliveries where captured_at >= now()), 'pending', 'the snapshot is too old to read a state');
+select is_empty($$select * from crm_sync.envelopes where dispatched_at >= now()$$, 'nothing was posted');
+select is_empty('select * from crm_sync.faults where noticed_at >= now()', 'and that is no fault');
+
+select * from finish();
+rollback;

@@ -1,0 +1,24 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+savepoint before_second_thoughts;
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+rollback to savepoint before_second_thoughts;
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000002', 'bob@example.test');
+set constraints all immediate;
+
+select results_eq(
+    $$select row_id, status from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('10000000-0000-4000-8000-000000000002', 'in_flight')$$, 'the dispatch is queued anew');
+
+select * from finish();
+rollback;
