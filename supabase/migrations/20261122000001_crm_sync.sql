@@ -36,11 +36,13 @@ grant usage on schema crm_sync to crm_sync_reader, crm_sync_operator;
 
 create function crm_sync.is_present(p_text text)
 returns boolean
-language sql
-immutable parallel safe
+language plpgsql
+immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
+begin
+    return btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
+end;
 $$;
 
 comment on function crm_sync.is_present(text) is
@@ -55,31 +57,39 @@ revoke all on function crm_sync.is_present(text) from public;
 
 create function crm_sync._secret(p_name text)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select nullif(btrim(secrets.decrypted_secret), '')
-    from vault.decrypted_secrets as secrets
-    where secrets.name = p_name;
+begin
+    return (
+        select nullif(btrim(secrets.decrypted_secret), '')
+        from vault.decrypted_secrets as secrets
+        where secrets.name = p_name
+    );
+end;
 $$;
 
 create function crm_sync._function_url()
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select crm_sync._secret('crm_sync_function_url');
+begin
+    return crm_sync._secret('crm_sync_function_url');
+end;
 $$;
 
 create function crm_sync._signing_secrets()
 returns text[]
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
+begin
+    return regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
+end;
 $$;
 
 comment on function crm_sync._secret(text) is 'A value from Vault, null when absent or blank. Caller needs select on vault.decrypted_secrets.';
@@ -873,6 +883,7 @@ begin
     delete from crm_sync.related_attachments as related
     where related.table_name = v_table_name and related.route = coalesce(p_route, related.route);
 
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     if exists (select from crm_sync.attachments where attachments.table_name = v_table_name)
         or exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
         perform crm_sync._reattach_table(v_table_name);
@@ -1077,6 +1088,7 @@ returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set plan_cache_mode = 'force_generic_plan'
 as $capture$
 #variable_conflict use_column
 declare
@@ -1276,9 +1288,47 @@ $sql$,
 end;
 $$;
 
+create function crm_sync._records_function_sql()
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Static calls, planned once a session. A route that was detached while deliveries of it waited is called by name.
+    return format(
+        $sql$
+create or replace function crm_sync._records(p_table_name text, p_route text, p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $records$
+begin
+    %s
+    else
+        return query execute format(
+            'select * from crm_sync.%%I($1)', crm_sync._generated_name('_record_', p_table_name, '__' || p_route)
+        ) using p_delivery_ids;
+    end if;
+end;
+$records$;
+$sql$,
+        coalesce((
+            select string_agg(format(
+                $sql$if p_table_name = %L and p_route = %L then
+        return query select * from crm_sync.%I(p_delivery_ids);$sql$,
+                attachments.table_name, attachments.route,
+                crm_sync._generated_name('_record_', attachments.table_name, '__' || attachments.route)
+            ), e'\n    els' order by attachments.table_name, attachments.route)
+            from crm_sync.attachments
+        ), 'if false then'));
+end;
+$$;
+
+comment on function crm_sync._records_function_sql() is 'SQL text of the function that calls the record function of a table and route.';
 comment on function crm_sync._record_function_sql(crm_sync.attachments) is 'SQL text of the function that builds the records of one table and route.';
 
-revoke all on function crm_sync._record_function_sql(crm_sync.attachments) from public;
+revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._records_function_sql() from public;
 
 -- sql/crm_sync/05_capture/function_related.sql
 
@@ -1385,6 +1435,7 @@ begin
             crm_sync._generated_name('_record_', p_table_name, '__' || v_attachment.route),
             crm_sync._record_function_sql(v_attachment));
     end loop;
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     perform crm_sync._create_generated(
         crm_sync._generated_name('_recapture_', p_table_name), crm_sync._recapture_function_sql(p_table_name));
     perform crm_sync._create_generated(
@@ -1468,12 +1519,11 @@ begin
         group by deliveries.route, deliveries.table_name
     loop
         begin
-            return query execute format(
-                'select ids.delivery_id, built.record, built.delivery_id is null
-                 from unnest($1) as ids (delivery_id)
-                 left join crm_sync.%I($1) as built on built.delivery_id = ids.delivery_id',
-                crm_sync._generated_name('_record_', v_group.table_name, '__' || v_group.route)
-            ) using v_group.delivery_ids;
+            return query
+                select ids.delivery_id, built.record, built.delivery_id is null
+                from unnest(v_group.delivery_ids) as ids (delivery_id)
+                left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
+                  on built.delivery_id = ids.delivery_id;
         exception when others then
             perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
         end;
@@ -1545,12 +1595,13 @@ $$;
 
 create function crm_sync._rate_allows(p_destination crm_sync.destinations, p_now timestamptz)
 returns int
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- A token bucket that holds two seconds' worth, at least one.
-    select case
+    return case
         when p_destination.rate_per_second is null then 2147483647
         else floor(least(
             greatest(1, 2 * p_destination.rate_per_second),
@@ -1558,6 +1609,7 @@ as $$
                 + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, p_now - interval '2 seconds'))
         ))::int
     end;
+end;
 $$;
 
 create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)
@@ -1690,7 +1742,7 @@ create function crm_sync._dispatch_at_commit()
 returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
     v_destination text;
@@ -2327,28 +2379,34 @@ revoke all on function crm_sync._post_envelope(uuid, text, bigint[], boolean, te
 
 create function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p_secrets text[])
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- One for each secret: during a rotation either side may know only the old or only the new one.
-    select string_agg('v1,' || encode(extensions.hmac(
-        convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
-        decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
-        'sha256'), 'base64'), ' ')
-    from unnest(p_secrets) as secrets (secret);
+    return (
+        select string_agg('v1,' || encode(extensions.hmac(
+            convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
+            decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
+            'sha256'), 'base64'), ' ')
+        from unnest(p_secrets) as secrets (secret)
+    );
+end;
 $$;
 
 create function crm_sync._is_signed_by_us(p_id text, p_timestamp text, p_signatures text, p_body text, p_secrets text[])
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
+begin
+    return coalesce(
         regexp_split_to_array(btrim(p_signatures), ' +')
         && regexp_split_to_array(crm_sync._signatures(p_id, p_timestamp, p_body, p_secrets), ' '),
         false);
+end;
 $$;
 
 comment on function crm_sync._signatures(text, text, text, text[]) is 'The webhook-signature header: one v1 signature for each secret, separated by spaces.';
@@ -2364,34 +2422,38 @@ revoke all on function crm_sync._signatures(text, text, text, text[]),
 
 create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outcome text, p_retry_after int, p_max_retry_after interval)
 returns interval
-language sql
-volatile
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-    select greatest(
+begin
+    return greatest(
         p_delays[least(p_attempt_count, cardinality(p_delays))] * (0.8 + 0.4 * random()),
         least(make_interval(secs => coalesce(p_retry_after, 0)), p_max_retry_after),
         case when p_outcome = 'unknown' then interval '20 seconds' end
     );
+end;
 $$;
 
 create function crm_sync._is_exhausted(p_delays interval[], p_attempt_count int, p_claimed_at timestamptz, p_last_delivered_at timestamptz)
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
+begin
+    return p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
+end;
 $$;
 
 create function crm_sync._wait_delay(p_wait_count int)
 returns interval
-language sql
-volatile
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-    select least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
+begin
+    return least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
            * (0.8 + 0.4 * random());
+end;
 $$;
 
 comment on function crm_sync._delay(interval[], int, text, int, interval) is
@@ -2560,11 +2622,13 @@ $$;
 
 create function crm_sync._open_interval(p_open_count int)
 returns interval
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
+begin
+    return least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
+end;
 $$;
 
 create function crm_sync._end_probes(p_now timestamptz)
@@ -4104,7 +4168,7 @@ revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedu
 create function crm_sync.tick(p_now timestamptz default clock_timestamp())
 returns table (step text, affected int)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set plan_cache_mode = 'force_generic_plan'
 as $$
 begin
     perform crm_sync._require_read_committed();

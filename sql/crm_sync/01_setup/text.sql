@@ -2,11 +2,13 @@
 
 create function crm_sync.is_present(p_text text)
 returns boolean
-language sql
-immutable parallel safe
+language plpgsql
+immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
+begin
+    return btrim(coalesce(p_text, ''), e' \t\n\r\f\u000b\u00a0') <> '';
+end;
 $$;
 
 comment on function crm_sync.is_present(text) is

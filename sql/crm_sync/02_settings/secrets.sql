@@ -3,31 +3,39 @@
 
 create function crm_sync._secret(p_name text)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select nullif(btrim(secrets.decrypted_secret), '')
-    from vault.decrypted_secrets as secrets
-    where secrets.name = p_name;
+begin
+    return (
+        select nullif(btrim(secrets.decrypted_secret), '')
+        from vault.decrypted_secrets as secrets
+        where secrets.name = p_name
+    );
+end;
 $$;
 
 create function crm_sync._function_url()
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select crm_sync._secret('crm_sync_function_url');
+begin
+    return crm_sync._secret('crm_sync_function_url');
+end;
 $$;
 
 create function crm_sync._signing_secrets()
 returns text[]
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
+begin
+    return regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
+end;
 $$;
 
 comment on function crm_sync._secret(text) is 'A value from Vault, null when absent or blank. Caller needs select on vault.decrypted_secrets.';

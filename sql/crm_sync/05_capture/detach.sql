@@ -19,6 +19,7 @@ begin
     delete from crm_sync.related_attachments as related
     where related.table_name = v_table_name and related.route = coalesce(p_route, related.route);
 
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     if exists (select from crm_sync.attachments where attachments.table_name = v_table_name)
         or exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
         perform crm_sync._reattach_table(v_table_name);

@@ -26,6 +26,7 @@ returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set plan_cache_mode = 'force_generic_plan'
 as $capture$
 #variable_conflict use_column
 declare

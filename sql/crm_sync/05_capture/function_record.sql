@@ -42,6 +42,44 @@ $sql$,
 end;
 $$;
 
+create function crm_sync._records_function_sql()
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Static calls, planned once a session. A route that was detached while deliveries of it waited is called by name.
+    return format(
+        $sql$
+create or replace function crm_sync._records(p_table_name text, p_route text, p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $records$
+begin
+    %s
+    else
+        return query execute format(
+            'select * from crm_sync.%%I($1)', crm_sync._generated_name('_record_', p_table_name, '__' || p_route)
+        ) using p_delivery_ids;
+    end if;
+end;
+$records$;
+$sql$,
+        coalesce((
+            select string_agg(format(
+                $sql$if p_table_name = %L and p_route = %L then
+        return query select * from crm_sync.%I(p_delivery_ids);$sql$,
+                attachments.table_name, attachments.route,
+                crm_sync._generated_name('_record_', attachments.table_name, '__' || attachments.route)
+            ), e'\n    els' order by attachments.table_name, attachments.route)
+            from crm_sync.attachments
+        ), 'if false then'));
+end;
+$$;
+
+comment on function crm_sync._records_function_sql() is 'SQL text of the function that calls the record function of a table and route.';
 comment on function crm_sync._record_function_sql(crm_sync.attachments) is 'SQL text of the function that builds the records of one table and route.';
 
-revoke all on function crm_sync._record_function_sql(crm_sync.attachments) from public;
+revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._records_function_sql() from public;

@@ -33,6 +33,7 @@ begin
             crm_sync._generated_name('_record_', p_table_name, '__' || v_attachment.route),
             crm_sync._record_function_sql(v_attachment));
     end loop;
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     perform crm_sync._create_generated(
         crm_sync._generated_name('_recapture_', p_table_name), crm_sync._recapture_function_sql(p_table_name));
     perform crm_sync._create_generated(

@@ -21,12 +21,11 @@ begin
         group by deliveries.route, deliveries.table_name
     loop
         begin
-            return query execute format(
-                'select ids.delivery_id, built.record, built.delivery_id is null
-                 from unnest($1) as ids (delivery_id)
-                 left join crm_sync.%I($1) as built on built.delivery_id = ids.delivery_id',
-                crm_sync._generated_name('_record_', v_group.table_name, '__' || v_group.route)
-            ) using v_group.delivery_ids;
+            return query
+                select ids.delivery_id, built.record, built.delivery_id is null
+                from unnest(v_group.delivery_ids) as ids (delivery_id)
+                left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
+                  on built.delivery_id = ids.delivery_id;
         exception when others then
             perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
         end;

@@ -55,12 +55,13 @@ $$;
 
 create function crm_sync._rate_allows(p_destination crm_sync.destinations, p_now timestamptz)
 returns int
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- A token bucket that holds two seconds' worth, at least one.
-    select case
+    return case
         when p_destination.rate_per_second is null then 2147483647
         else floor(least(
             greatest(1, 2 * p_destination.rate_per_second),
@@ -68,6 +69,7 @@ as $$
                 + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, p_now - interval '2 seconds'))
         ))::int
     end;
+end;
 $$;
 
 create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)

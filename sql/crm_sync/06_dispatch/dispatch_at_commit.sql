@@ -6,7 +6,7 @@ create function crm_sync._dispatch_at_commit()
 returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
     v_destination text;

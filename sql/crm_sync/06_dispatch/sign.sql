@@ -3,28 +3,34 @@
 
 create function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p_secrets text[])
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- One for each secret: during a rotation either side may know only the old or only the new one.
-    select string_agg('v1,' || encode(extensions.hmac(
-        convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
-        decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
-        'sha256'), 'base64'), ' ')
-    from unnest(p_secrets) as secrets (secret);
+    return (
+        select string_agg('v1,' || encode(extensions.hmac(
+            convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
+            decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
+            'sha256'), 'base64'), ' ')
+        from unnest(p_secrets) as secrets (secret)
+    );
+end;
 $$;
 
 create function crm_sync._is_signed_by_us(p_id text, p_timestamp text, p_signatures text, p_body text, p_secrets text[])
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
+begin
+    return coalesce(
         regexp_split_to_array(btrim(p_signatures), ' +')
         && regexp_split_to_array(crm_sync._signatures(p_id, p_timestamp, p_body, p_secrets), ' '),
         false);
+end;
 $$;
 
 comment on function crm_sync._signatures(text, text, text, text[]) is 'The webhook-signature header: one v1 signature for each secret, separated by spaces.';

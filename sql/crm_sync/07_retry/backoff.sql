@@ -3,34 +3,38 @@
 
 create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outcome text, p_retry_after int, p_max_retry_after interval)
 returns interval
-language sql
-volatile
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-    select greatest(
+begin
+    return greatest(
         p_delays[least(p_attempt_count, cardinality(p_delays))] * (0.8 + 0.4 * random()),
         least(make_interval(secs => coalesce(p_retry_after, 0)), p_max_retry_after),
         case when p_outcome = 'unknown' then interval '20 seconds' end
     );
+end;
 $$;
 
 create function crm_sync._is_exhausted(p_delays interval[], p_attempt_count int, p_claimed_at timestamptz, p_last_delivered_at timestamptz)
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
+begin
+    return p_attempt_count > cardinality(p_delays) and coalesce(p_last_delivered_at > p_claimed_at, false);
+end;
 $$;
 
 create function crm_sync._wait_delay(p_wait_count int)
 returns interval
-language sql
-volatile
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-    select least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
+begin
+    return least(interval '10 seconds' * power(2, least(p_wait_count - 1, 10)), interval '15 minutes')
            * (0.8 + 0.4 * random());
+end;
 $$;
 
 comment on function crm_sync._delay(interval[], int, text, int, interval) is

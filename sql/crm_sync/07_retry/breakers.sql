@@ -153,11 +153,13 @@ $$;
 
 create function crm_sync._open_interval(p_open_count int)
 returns interval
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
+begin
+    return least(interval '30 seconds' * power(2, least(p_open_count - 1, 10)), interval '15 minutes');
+end;
 $$;
 
 create function crm_sync._end_probes(p_now timestamptz)

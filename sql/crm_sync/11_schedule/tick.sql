@@ -4,7 +4,7 @@
 create function crm_sync.tick(p_now timestamptz default clock_timestamp())
 returns table (step text, affected int)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set plan_cache_mode = 'force_generic_plan'
 as $$
 begin
     perform crm_sync._require_read_committed();
