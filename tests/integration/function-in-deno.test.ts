@@ -88,7 +88,7 @@ async function send(content: object, url = fn.url) {
 
 /** Logged lines come through a pipe; the answer may be here first. */
 async function logged(count: number): Promise<Record<string, unknown>[]> {
-  await expect.poll(() => fn.output.length).toBeGreaterThanOrEqual(count);
+  await expect.poll(() => fn.output.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
   return fn.output.map((line) => JSON.parse(line));
 }
 
@@ -225,7 +225,7 @@ describe("a receiver", () => {
     receiver.answer = () => {};
     const started = performance.now();
     const { status, results } = await send(envelope([delivery({ timeout_ms: 200 })]));
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(7_000);
     expect(status).toBe(207);
     expect(results[0]).toMatchObject({
       outcome: "unknown",

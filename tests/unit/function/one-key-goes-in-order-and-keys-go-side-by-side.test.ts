@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { delivery, envelope, functionUnderTest, type SentCall } from "./envelopes.ts";
 
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 4_000 });
+
 function idOf(call: SentCall): number {
   return Number(call.headers.get("idempotency-key")?.slice(-12));
 }
@@ -13,7 +15,7 @@ function held() {
     answering: (call: SentCall) =>
       new Promise<Response>((resolve) => waiting.set(idOf(call), resolve)),
     async release(id: number, status = 200) {
-      await expect.poll(() => waiting.has(id)).toBe(true);
+      await eventually(() => waiting.has(id)).toBe(true);
       waiting.get(id)?.(new Response("", { status }));
       waiting.delete(id);
     },
@@ -25,7 +27,7 @@ test("within a key a call starts when the one before has its answer", async () =
   const { send, calls } = functionUnderTest(receiver);
   const sent = send(envelope([1, 2, 3].map((id) => delivery({ id, key: "lead:a" }))));
   for (const id of [1, 2, 3]) {
-    await expect.poll(() => calls.map(idOf)).toEqual([1, 2, 3].slice(0, id));
+    await eventually(() => calls.map(idOf)).toEqual([1, 2, 3].slice(0, id));
     expect([...receiver.waiting.keys()]).toEqual([id]);
     await receiver.release(id);
   }
@@ -74,11 +76,11 @@ test("at most ten keys are under way, and each that ends makes room", async () =
   const { send, calls } = functionUnderTest(receiver);
   const ids = Array.from({ length: 25 }, (_, index) => index + 1);
   const sent = send(envelope(ids.map((id) => delivery({ id }))));
-  await expect.poll(() => calls.length).toBe(10);
+  await eventually(() => calls.length).toBe(10);
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(calls.map(idOf)).toEqual(ids.slice(0, 10));
   await receiver.release(4);
-  await expect.poll(() => calls.map(idOf)).toEqual(ids.slice(0, 11));
+  await eventually(() => calls.map(idOf)).toEqual(ids.slice(0, 11));
   for (const id of ids) if (id !== 4) await receiver.release(id);
   const { results } = await sent;
   expect(results.map((result) => result.delivery_id)).toEqual(ids);
