@@ -1,0 +1,12 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+
+select is_empty(
+    $$select oid::regprocedure from pg_proc
+      where pronamespace = 'crm_sync'::regnamespace
+        and not coalesce(proconfig @> array['search_path=""'], false)$$,
+    'whoever calls it decides nothing about what its names mean');
+
+select * from finish();
+rollback;

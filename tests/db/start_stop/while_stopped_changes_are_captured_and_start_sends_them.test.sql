@@ -1,0 +1,24 @@
+begin;
+set local search_path = public, extensions;
+select plan(2);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+
+select crm_sync.stop();
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+select crm_sync.tick();
+select is((select status from crm_sync.deliveries where captured_at >= now()), 'pending', 'captured, and waiting');
+
+select crm_sync.start();
+select crm_sync.tick();
+select is((select status from crm_sync.deliveries where captured_at >= now()), 'in_flight', 'sent');
+
+select * from finish();
+rollback;

@@ -1,0 +1,64 @@
+begin;
+set local search_path = public, extensions;
+select plan(4);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='])),
+           answers.content, now()
+    from answers;
+$$;
+delete from crm_sync.faults;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+set constraints all deferred;
+select pg_temp.answer('delivered');
+insert into orders (id, status) values ('50000000-0000-4000-8000-000000000001', 'confirmed');
+create or replace function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz) returns int language plpgsql as $$
+begin
+    raise exception 'ada@example.test' using errcode = '22012';
+end $$;
+
+select results_eq(
+    'select * from crm_sync.tick()',
+    $$values ('capture_missed', 0), ('capture_related', 0), ('reconcile', null), ('dispatch', 1)$$, 'null where it failed');
+select results_eq(
+    'select place, sql_state, detail from crm_sync.faults', $$values ('tick: reconcile', '22012', null)$$, 'noted, without the message');
+select results_eq(
+    $$select route, deliveries.status from crm_sync.deliveries where captured_at >= now() order by 1$$,
+    $$values ('lead', 'in_flight'), ('order_confirmation', 'in_flight')$$, 'what it had done is undone, the next step went on');
+select is((select status from crm_sync.envelopes where destination = 'monelec' and dispatched_at >= now()), 'in_flight', 'and its answer is read again next time');
+
+select * from finish();
+rollback;
