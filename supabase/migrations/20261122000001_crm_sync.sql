@@ -411,6 +411,7 @@ revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[]
 -- The ledger: one row for each change and route, with one id for life. Capture only inserts; dispatch, settle and the
 -- operator update. No foreign key leads out of it: it would lock a hot row for every writer.
 -- pending → in_flight → delivered, back to pending, or dead; also superseded (a newer state was delivered) and cancelled.
+-- Few checks: each costs every captured statement some 10 µs, because Postgres reads it anew each time.
 
 create table crm_sync.deliveries (
     delivery_id             bigint       generated always as identity primary key,
@@ -442,18 +443,12 @@ create table crm_sync.deliveries (
     covered_by              bigint,
     superseded_by           bigint,
     finished_at             timestamptz,
-    constraint operation_is_insert_or_update check (operation in ('INSERT', 'UPDATE')),
     constraint status_is_known check (
         status in ('pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled')
     ),
     constraint in_flight_exactly_while_in_an_envelope check ((status = 'in_flight') = (envelope_id is not null)),
-    constraint claimed_before_in_flight check (status <> 'in_flight' or claimed_at is not null),
-    constraint finished_exactly_when_final check ((status in ('pending', 'in_flight')) = (finished_at is null)),
-    constraint parked_only_while_pending check (not is_parked or status = 'pending'),
-    constraint superseded_exactly_when_by_another check ((status = 'superseded') = (superseded_by is not null)),
-    constraint outcome_is_known check (
-        last_outcome in ('delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown')
-    )
+    constraint finished_exactly_when_final check ((status = 'pending' or status = 'in_flight') = (finished_at is null)),
+    constraint superseded_exactly_when_by_another check ((status = 'superseded') = (superseded_by is not null))
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 create index deliveries_due_idx on crm_sync.deliveries (destination, is_backfill, next_attempt_at, delivery_id)
@@ -480,7 +475,7 @@ comment on column crm_sync.deliveries.wait_count is 'Tries in a row that used up
 comment on column crm_sync.deliveries.failed_alone_count is 'Envelopes without a usable answer that it was alone in; three of them while others succeed make it poison.';
 comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At capture the start of the transaction, by which dispatch at commit finds its own.';
 comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
-comment on column crm_sync.deliveries.dispatch_at_commit is 'The one row of a transaction whose insertion queues the dispatch at commit.';
+comment on column crm_sync.deliveries.dispatch_at_commit is 'Captured by a statement of few rows: its insertion queues the dispatch at commit.';
 comment on column crm_sync.deliveries.claimed_at is 'First claim: when the record was frozen. Not later than the snapshot that it was read in.';
 comment on column crm_sync.deliveries.covered_by is 'A newer delivery of the same state, claimed in its stead: superseded when that one is delivered.';
 comment on column crm_sync.deliveries.last_error is 'Our words and the receiver''s, every value of the payload replaced by <field>; no personal data.';
@@ -955,41 +950,58 @@ as $$
     from unnest(p_columns) with ordinality as columns (name, position);
 $$;
 
-create function crm_sync._fired_sql(p_attachment crm_sync.attachments)
+create function crm_sync._fired_sql(p_attachment crm_sync.attachments, p_operation text)
 returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_table      regclass := p_attachment.table_name::regclass;
-    v_route      crm_sync.routes;
-    v_record     text := 'null::jsonb';
-    v_transition text := '';
+    v_table  regclass := p_attachment.table_name::regclass;
+    v_route  crm_sync.routes;
+    v_record text := 'null::jsonb';
 begin
     select * into strict v_route from crm_sync.routes where routes.route = p_attachment.route;
     if v_route.kind = 'event' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
                            crm_sync._columns_sql(p_attachment.columns, 'new'));
     end if;
-    if p_attachment.transition <> 'true' then
-        -- A row whose last delivery is dead is mended by mending the row: then the condition alone decides.
-        v_transition := format(e'\n      and ((%s) is true or crm_sync._last_is_dead(%L, %s, %L))',
-                               p_attachment.transition, p_attachment.table_name,
-                               crm_sync._row_id_sql(v_table, 'new'), p_attachment.route);
-    end if;
     return format(
-        $sql$    select %s as position, %L as route, %L as destination, %s as row_id, (%s)::text as ordering_key, %s as record
-    from new_rows as new
-    left join old_rows as old on %s
-    where (old.%I is null or %s)
-      and (%s) is true%s
+        $sql$            select %s as position, %L as route, %L as destination, %s as row_id, (%s)::text as ordering_key,
+                   %s as record
+            from new_rows as new%s
 $sql$,
         v_route.position, p_attachment.route, v_route.destination, crm_sync._row_id_sql(v_table, 'new'),
-        p_attachment.ordering_key, v_record, crm_sync._same_row_sql(v_table),
-        (select keys.column_name from crm_sync._primary_key(v_table) as keys limit 1),
-        crm_sync._changed_sql(v_table, p_attachment.watched), p_attachment.condition, v_transition
+        p_attachment.ordering_key, v_record, crm_sync._fired_where_sql(p_attachment, p_operation)
     );
+end;
+$$;
+
+create function crm_sync._fired_where_sql(p_attachment crm_sync.attachments, p_operation text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table          regclass := p_attachment.table_name::regclass;
+    v_has_transition boolean := p_attachment.transition <> 'true';
+    v_is_new         text := format('old.%I is null', (select keys.column_name from crm_sync._primary_key(v_table) as keys limit 1));
+begin
+    if p_operation = 'INSERT' then
+        -- old is there for the transition to speak of, and all null.
+        return case when v_has_transition then e'\n            left join new_rows as old on false' else '' end
+            || format(e'\n            where (%s) is true', p_attachment.condition)
+            || case when v_has_transition then format(e'\n              and (%s) is true', p_attachment.transition) else '' end;
+    end if;
+    -- A row whose last delivery is dead is mended by mending the row: then the condition alone decides.
+    return format(e'\n            left join old_rows as old on %s', crm_sync._same_row_sql(v_table))
+        || format(e'\n            where (%s or %s)', v_is_new, crm_sync._changed_sql(v_table, p_attachment.watched))
+        || format(e'\n              and (%s) is true', p_attachment.condition)
+        || case when v_has_transition then
+            format(e'\n              and ((%s) is true or crm_sync._last_is_dead(%L, %s, %L))',
+                   p_attachment.transition, p_attachment.table_name, crm_sync._row_id_sql(v_table, 'new'), p_attachment.route)
+            else '' end;
 end;
 $$;
 
@@ -1012,13 +1024,15 @@ begin
 end;
 $$;
 
-create function crm_sync._all_fired_sql(p_table_name text)
+create function crm_sync._all_fired_sql(p_table_name text, p_operation text)
 returns text
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select string_agg(crm_sync._fired_sql(attachments), e'    union all\n' order by routes.position)
+    -- Several routes of one statement: captured in the order of the routes. Of one, the order of the rows will do.
+    select string_agg(crm_sync._fired_sql(attachments, p_operation), e'            union all\n' order by routes.position)
+           || case when count(*) > 1 then e'            order by position\n' else '' end
     from crm_sync.attachments
     join crm_sync.routes on routes.route = attachments.route
     where attachments.table_name = p_table_name;
@@ -1049,14 +1063,15 @@ $$;
 
 comment on function crm_sync._generated_name(text, text, text) is 'Name of a generated function: readable, at most 63 bytes, different for different tables.';
 comment on function crm_sync._columns_sql(text[], text) is 'SQL text: a list of aliased columns.';
-comment on function crm_sync._fired_sql(crm_sync.attachments) is 'SQL query over new_rows and old_rows: the deliveries that one route fires.';
+comment on function crm_sync._fired_sql(crm_sync.attachments, text) is 'SQL query over new_rows, and old_rows for UPDATE: the deliveries that one route fires.';
+comment on function crm_sync._fired_where_sql(crm_sync.attachments, text) is 'Its join to old and its conditions.';
 comment on function crm_sync._last_is_dead(text, text, text) is 'Whether the newest delivery of this row and route is dead: then mending the row fires the route again.';
-comment on function crm_sync._all_fired_sql(text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';
+comment on function crm_sync._all_fired_sql(text, text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';
 comment on function crm_sync._related_sql(text) is 'SQL statement: note the changed rows on which rows of other tables depend; null where there are none.';
 
 revoke all on function crm_sync._generated_name(text, text, text), crm_sync._columns_sql(text[], text),
-    crm_sync._fired_sql(crm_sync.attachments), crm_sync._last_is_dead(text, text, text),
-    crm_sync._all_fired_sql(text), crm_sync._related_sql(text) from public;
+    crm_sync._fired_sql(crm_sync.attachments, text), crm_sync._fired_where_sql(crm_sync.attachments, text),
+    crm_sync._last_is_dead(text, text, text), crm_sync._all_fired_sql(text, text), crm_sync._related_sql(text) from public;
 
 -- sql/crm_sync/05_capture/function_capture.sql
 
@@ -1070,37 +1085,28 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_fired   text := crm_sync._all_fired_sql(p_table_name);
-    v_related text := coalesce(crm_sync._related_sql(p_table_name), '');
-    v_insert  text;
-    v_update  text;
 begin
-    if v_fired is not null then
-        v_insert := crm_sync._insert_deliveries_sql(
-            p_table_name, e'\n        with old_rows as (select * from new_rows where false)', v_fired);
-        v_update := crm_sync._insert_deliveries_sql(p_table_name, '', v_fired);
-    end if;
     return format(
         $sql$
 create or replace function crm_sync.%1$I()
 returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set plan_cache_mode = 'force_generic_plan'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
+set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
 as $capture$
 #variable_conflict use_column
 declare
-    v_may_dispatch boolean;
-    v_count        int;
+    v_dispatch boolean;
+    v_count    int;
 begin
-    v_may_dispatch := current_setting('crm_sync.dispatch_queued', true) is distinct from pg_current_xact_id()::text;
+    -- Few rows are dispatched at commit; many drip from the ledger by the tick.
+    v_dispatch := (select count(*) <= 20 from (select from new_rows limit 21) as few);
     if tg_op = 'INSERT' then%2$s
     else%3$s%4$s
     end if;
-    if v_may_dispatch and v_count between 1 and 20 then
-        perform set_config('crm_sync.dispatch_queued', pg_current_xact_id()::text, true);
+    if v_dispatch and v_count > 0 then
+        perform set_config('crm_sync.dispatched', '', true);
     end if;
     return null;
 exception when others then
@@ -1109,29 +1115,37 @@ end;
 $capture$;
 $sql$,
         crm_sync._generated_name('_capture_', p_table_name),
-        coalesce(v_insert, e'\n        null;'), coalesce(v_update, e'\n        null;'), v_related, crm_sync._capture_handler_sql(p_table_name)
+        crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
+        crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
+        coalesce(crm_sync._related_sql(p_table_name), ''),
+        crm_sync._capture_handler_sql(p_table_name)
     );
 end;
 $$;
 
-create function crm_sync._insert_deliveries_sql(p_table_name text, p_with text, p_fired text)
+create function crm_sync._insert_deliveries_sql(p_table_name text, p_operation text)
 returns text
-language sql
-immutable
+language plpgsql
+stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        $sql$%2$s
+declare
+    v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
+begin
+    if v_fired is null then
+        return e'\n        null;';
+    end if;
+    return format(
+        $sql$
         insert into crm_sync.deliveries (
             route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
         )
-        select fired.route, fired.destination, %1$L, fired.row_id, tg_op, fired.ordering_key, fired.record,
-               v_may_dispatch and row_number() over () = 1 and count(*) over () <= 20
+        select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record, v_dispatch
         from (
-%3$s        ) as fired
-        order by fired.position;
+%s        ) as fired;
         get diagnostics v_count = row_count;$sql$,
-        p_table_name, p_with, p_fired);
+        p_table_name, p_operation, v_fired);
+end;
 $$;
 
 create function crm_sync._capture_handler_sql(p_table_name text)
@@ -1192,11 +1206,11 @@ as $$
 $$;
 
 comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
-comment on function crm_sync._insert_deliveries_sql(text, text, text) is 'The insert of a capture function, for insert or update.';
+comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statement of a capture function that captures an INSERT or an UPDATE.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
 comment on function crm_sync._attached_columns(text) is 'Every column of a table that some attachment names, and its primary key.';
 
-revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text, text),
+revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
     crm_sync._capture_handler_sql(text), crm_sync._attached_columns(text) from public;
 
 -- sql/crm_sync/05_capture/function_recapture.sql
@@ -1210,7 +1224,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when crm_sync._all_fired_sql(p_table_name) is not null then format(
+    select case when crm_sync._all_fired_sql(p_table_name, 'UPDATE') is not null then format(
         $sql$
 create or replace function crm_sync.%1$I(
     p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean
@@ -1230,12 +1244,11 @@ begin
     from (
 %3$s    ) as fired
     where p_routes is null or fired.route = any (p_routes)
-    order by fired.position
     returning deliveries.delivery_id;
 end;
 $recapture$;
 $sql$,
-        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name)) end;
+        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name, 'UPDATE')) end;
 $$;
 
 comment on function crm_sync._recapture_function_sql(text) is 'SQL text of a table''s recapture function; null where no route is attached.';
@@ -1542,12 +1555,15 @@ revoke all on function crm_sync._build_records(bigint[]) from public;
 -- probe when a breaker is due for one, else what the limits leave. One cheap query: asked at every commit.
 
 create type crm_sync.capacity as (
-    requests    int,
-    deliveries  int,
-    is_probe    boolean
+    requests            int,
+    deliveries          int,
+    is_probe            boolean,
+    at_commit           boolean,
+    posts_of_a_session  int
 );
 
-comment on type crm_sync.capacity is 'How many requests, and deliveries in all, may leave now; is_probe: one, to see whether the receiver is back.';
+comment on type crm_sync.capacity is
+    'How many requests, and deliveries in all, may leave now; is_probe: one, to see whether the receiver is back; at_commit: a commit may dispatch, too.';
 
 create function crm_sync._capacity(p_destination text, p_now timestamptz)
 returns crm_sync.capacity
@@ -1558,6 +1574,8 @@ declare
     v_state record;
 begin
     select settings.is_running and not destinations.is_paused as is_open,
+           destinations.rate_per_second is null as has_no_rate,
+           settings.max_posts_per_session,
            own.state = 'closed' and of_function.state = 'closed' as is_closed,
            (own.state = 'closed' or own.open_until <= p_now)
                and (of_function.state = 'closed' or of_function.open_until <= p_now) as is_due_for_probe,
@@ -1582,14 +1600,12 @@ begin
     ) as in_flight
     where destinations.destination = p_destination;
 
-    if not v_state.is_open then
-        return row(0, 0, false)::crm_sync.capacity;
-    elsif v_state.is_closed then
-        return row(greatest(0, v_state.requests), greatest(0, v_state.deliveries), false)::crm_sync.capacity;
-    elsif v_state.is_due_for_probe then
-        return row(1, 1, true)::crm_sync.capacity;
+    if v_state.is_open and v_state.is_closed and v_state.requests > 0 and v_state.deliveries > 0 then
+        return row(v_state.requests, v_state.deliveries, false, v_state.has_no_rate, v_state.max_posts_per_session)::crm_sync.capacity;
+    elsif v_state.is_open and not v_state.is_closed and v_state.is_due_for_probe then
+        return row(1, 1, true, false, 0)::crm_sync.capacity;
     end if;
-    return row(0, 0, false)::crm_sync.capacity;
+    return row(0, 0, false, false, 0)::crm_sync.capacity;
 end;
 $$;
 
@@ -1653,12 +1669,12 @@ begin
     ),
     judged as (
         select ids.position, deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
-               built.record, octet_length(built.record::text) + 400 as bytes,
+               built.record, octet_length(built.record::text) + octet_length(deliveries.ordering_key) + 400 as bytes,
                case
                    when built.delivery_id is null then 'unbuilt'
                    when built.is_gone then 'row_deleted'
                    when built.record is null then 'erased'
-                   when octet_length(built.record::text) + 400 > settings.max_delivery_bytes then 'too_large'
+                   when octet_length(built.record::text) + octet_length(deliveries.ordering_key) + 400 > settings.max_delivery_bytes then 'too_large'
                    else 'sendable'
                end as verdict
         from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
@@ -1734,8 +1750,8 @@ revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) 
 
 -- sql/crm_sync/06_dispatch/dispatch_at_commit.sql
 
--- Dispatch at commit: one deferred trigger a transaction, on the row that capture flagged. It finds the transaction's
--- deliveries by their next_attempt_at, the start of the transaction, and posts one envelope a destination.
+-- Dispatch at commit: a deferred trigger on the rows that capture flagged; the first one of a destination does the work for
+-- all. It finds the transaction's deliveries by their next_attempt_at, its start, and posts them in one envelope.
 -- Whatever stands in the way leaves them to the tick. It runs inside the application's commit: it must not fail it.
 
 create function crm_sync._dispatch_at_commit()
@@ -1745,36 +1761,23 @@ security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-    v_destination text;
-    v_capacity    crm_sync.capacity;
+    v_dispatched text;
+    v_capacity   crm_sync.capacity;
 begin
-    -- A later statement of this transaction may queue another dispatch (set constraints … immediate).
-    perform set_config('crm_sync.dispatch_queued', '', true);
+    v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
     -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
-    if current_setting('transaction_isolation') <> 'read committed' then
+    if position(new.destination in v_dispatched) > 0 or current_setting('transaction_isolation') <> 'read committed' then
         return null;
     end if;
-    for v_destination in
-        select distinct deliveries.destination
-        from crm_sync.destinations
-        join crm_sync.deliveries on deliveries.destination = destinations.destination
-        where deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
-          and deliveries.next_attempt_at = new.next_attempt_at
-    loop
-        exit when crm_sync._session_posts() >= (select settings.max_posts_per_session from crm_sync.settings);
-        continue when exists (
-            select from crm_sync.destinations
-            where destinations.destination = v_destination and destinations.rate_per_second is not null
-        );
-        v_capacity := crm_sync._capacity(v_destination, clock_timestamp());
-        if v_capacity.requests > 0 and not v_capacity.is_probe then
-            v_capacity.requests := 1;
-            perform set_config('crm_sync.session_posts', (
-                crm_sync._session_posts()
-                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), v_capacity)
-            )::text, false);
-        end if;
-    end loop;
+    perform set_config('crm_sync.dispatched', v_dispatched || ' ' || new.destination, true);
+    v_capacity := crm_sync._capacity(new.destination, clock_timestamp());
+    if v_capacity.at_commit and crm_sync._session_posts() < v_capacity.posts_of_a_session then
+        v_capacity.requests := 1;
+        perform set_config('crm_sync.session_posts', (
+            crm_sync._session_posts()
+            + crm_sync._dispatch_keys(new.destination, crm_sync._keys_due_at(new.destination, new.next_attempt_at), v_capacity)
+        )::text, false);
+    end if;
     return null;
 exception when others then
     perform crm_sync._note_fault('dispatch at commit', sqlstate, sqlerrm);
@@ -1854,7 +1857,7 @@ begin
         select destinations.destination from crm_sync.destinations order by destinations.last_delivered_at nulls first
     loop
         v_capacity := crm_sync._capacity(v_destination, p_now);
-        continue when v_capacity.requests = 0 or v_capacity.deliveries = 0;
+        continue when v_capacity.requests = 0;
         if v_capacity.is_probe then
             v_requests := v_requests + crm_sync._dispatch_probe(v_destination, v_capacity, p_now);
             continue;

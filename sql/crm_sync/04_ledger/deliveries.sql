@@ -1,6 +1,7 @@
 -- The ledger: one row for each change and route, with one id for life. Capture only inserts; dispatch, settle and the
 -- operator update. No foreign key leads out of it: it would lock a hot row for every writer.
 -- pending → in_flight → delivered, back to pending, or dead; also superseded (a newer state was delivered) and cancelled.
+-- Few checks: each costs every captured statement some 10 µs, because Postgres reads it anew each time.
 
 create table crm_sync.deliveries (
     delivery_id             bigint       generated always as identity primary key,
@@ -32,18 +33,12 @@ create table crm_sync.deliveries (
     covered_by              bigint,
     superseded_by           bigint,
     finished_at             timestamptz,
-    constraint operation_is_insert_or_update check (operation in ('INSERT', 'UPDATE')),
     constraint status_is_known check (
         status in ('pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled')
     ),
     constraint in_flight_exactly_while_in_an_envelope check ((status = 'in_flight') = (envelope_id is not null)),
-    constraint claimed_before_in_flight check (status <> 'in_flight' or claimed_at is not null),
-    constraint finished_exactly_when_final check ((status in ('pending', 'in_flight')) = (finished_at is null)),
-    constraint parked_only_while_pending check (not is_parked or status = 'pending'),
-    constraint superseded_exactly_when_by_another check ((status = 'superseded') = (superseded_by is not null)),
-    constraint outcome_is_known check (
-        last_outcome in ('delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown')
-    )
+    constraint finished_exactly_when_final check ((status = 'pending' or status = 'in_flight') = (finished_at is null)),
+    constraint superseded_exactly_when_by_another check ((status = 'superseded') = (superseded_by is not null))
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 create index deliveries_due_idx on crm_sync.deliveries (destination, is_backfill, next_attempt_at, delivery_id)
@@ -70,7 +65,7 @@ comment on column crm_sync.deliveries.wait_count is 'Tries in a row that used up
 comment on column crm_sync.deliveries.failed_alone_count is 'Envelopes without a usable answer that it was alone in; three of them while others succeed make it poison.';
 comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At capture the start of the transaction, by which dispatch at commit finds its own.';
 comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
-comment on column crm_sync.deliveries.dispatch_at_commit is 'The one row of a transaction whose insertion queues the dispatch at commit.';
+comment on column crm_sync.deliveries.dispatch_at_commit is 'Captured by a statement of few rows: its insertion queues the dispatch at commit.';
 comment on column crm_sync.deliveries.claimed_at is 'First claim: when the record was frozen. Not later than the snapshot that it was read in.';
 comment on column crm_sync.deliveries.covered_by is 'A newer delivery of the same state, claimed in its stead: superseded when that one is delivered.';
 comment on column crm_sync.deliveries.last_error is 'Our words and the receiver''s, every value of the payload replaced by <field>; no personal data.';

@@ -8,37 +8,28 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_fired   text := crm_sync._all_fired_sql(p_table_name);
-    v_related text := coalesce(crm_sync._related_sql(p_table_name), '');
-    v_insert  text;
-    v_update  text;
 begin
-    if v_fired is not null then
-        v_insert := crm_sync._insert_deliveries_sql(
-            p_table_name, e'\n        with old_rows as (select * from new_rows where false)', v_fired);
-        v_update := crm_sync._insert_deliveries_sql(p_table_name, '', v_fired);
-    end if;
     return format(
         $sql$
 create or replace function crm_sync.%1$I()
 returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set plan_cache_mode = 'force_generic_plan'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
+set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
 as $capture$
 #variable_conflict use_column
 declare
-    v_may_dispatch boolean;
-    v_count        int;
+    v_dispatch boolean;
+    v_count    int;
 begin
-    v_may_dispatch := current_setting('crm_sync.dispatch_queued', true) is distinct from pg_current_xact_id()::text;
+    -- Few rows are dispatched at commit; many drip from the ledger by the tick.
+    v_dispatch := (select count(*) <= 20 from (select from new_rows limit 21) as few);
     if tg_op = 'INSERT' then%2$s
     else%3$s%4$s
     end if;
-    if v_may_dispatch and v_count between 1 and 20 then
-        perform set_config('crm_sync.dispatch_queued', pg_current_xact_id()::text, true);
+    if v_dispatch and v_count > 0 then
+        perform set_config('crm_sync.dispatched', '', true);
     end if;
     return null;
 exception when others then
@@ -47,29 +38,37 @@ end;
 $capture$;
 $sql$,
         crm_sync._generated_name('_capture_', p_table_name),
-        coalesce(v_insert, e'\n        null;'), coalesce(v_update, e'\n        null;'), v_related, crm_sync._capture_handler_sql(p_table_name)
+        crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
+        crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
+        coalesce(crm_sync._related_sql(p_table_name), ''),
+        crm_sync._capture_handler_sql(p_table_name)
     );
 end;
 $$;
 
-create function crm_sync._insert_deliveries_sql(p_table_name text, p_with text, p_fired text)
+create function crm_sync._insert_deliveries_sql(p_table_name text, p_operation text)
 returns text
-language sql
-immutable
+language plpgsql
+stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        $sql$%2$s
+declare
+    v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
+begin
+    if v_fired is null then
+        return e'\n        null;';
+    end if;
+    return format(
+        $sql$
         insert into crm_sync.deliveries (
             route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
         )
-        select fired.route, fired.destination, %1$L, fired.row_id, tg_op, fired.ordering_key, fired.record,
-               v_may_dispatch and row_number() over () = 1 and count(*) over () <= 20
+        select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record, v_dispatch
         from (
-%3$s        ) as fired
-        order by fired.position;
+%s        ) as fired;
         get diagnostics v_count = row_count;$sql$,
-        p_table_name, p_with, p_fired);
+        p_table_name, p_operation, v_fired);
+end;
 $$;
 
 create function crm_sync._capture_handler_sql(p_table_name text)
@@ -130,9 +129,9 @@ as $$
 $$;
 
 comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
-comment on function crm_sync._insert_deliveries_sql(text, text, text) is 'The insert of a capture function, for insert or update.';
+comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statement of a capture function that captures an INSERT or an UPDATE.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
 comment on function crm_sync._attached_columns(text) is 'Every column of a table that some attachment names, and its primary key.';
 
-revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text, text),
+revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
     crm_sync._capture_handler_sql(text), crm_sync._attached_columns(text) from public;

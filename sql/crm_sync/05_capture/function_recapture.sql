@@ -7,7 +7,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when crm_sync._all_fired_sql(p_table_name) is not null then format(
+    select case when crm_sync._all_fired_sql(p_table_name, 'UPDATE') is not null then format(
         $sql$
 create or replace function crm_sync.%1$I(
     p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean
@@ -27,12 +27,11 @@ begin
     from (
 %3$s    ) as fired
     where p_routes is null or fired.route = any (p_routes)
-    order by fired.position
     returning deliveries.delivery_id;
 end;
 $recapture$;
 $sql$,
-        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name)) end;
+        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name, 'UPDATE')) end;
 $$;
 
 comment on function crm_sync._recapture_function_sql(text) is 'SQL text of a table''s recapture function; null where no route is attached.';

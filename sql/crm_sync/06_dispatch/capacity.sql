@@ -2,12 +2,15 @@
 -- probe when a breaker is due for one, else what the limits leave. One cheap query: asked at every commit.
 
 create type crm_sync.capacity as (
-    requests    int,
-    deliveries  int,
-    is_probe    boolean
+    requests            int,
+    deliveries          int,
+    is_probe            boolean,
+    at_commit           boolean,
+    posts_of_a_session  int
 );
 
-comment on type crm_sync.capacity is 'How many requests, and deliveries in all, may leave now; is_probe: one, to see whether the receiver is back.';
+comment on type crm_sync.capacity is
+    'How many requests, and deliveries in all, may leave now; is_probe: one, to see whether the receiver is back; at_commit: a commit may dispatch, too.';
 
 create function crm_sync._capacity(p_destination text, p_now timestamptz)
 returns crm_sync.capacity
@@ -18,6 +21,8 @@ declare
     v_state record;
 begin
     select settings.is_running and not destinations.is_paused as is_open,
+           destinations.rate_per_second is null as has_no_rate,
+           settings.max_posts_per_session,
            own.state = 'closed' and of_function.state = 'closed' as is_closed,
            (own.state = 'closed' or own.open_until <= p_now)
                and (of_function.state = 'closed' or of_function.open_until <= p_now) as is_due_for_probe,
@@ -42,14 +47,12 @@ begin
     ) as in_flight
     where destinations.destination = p_destination;
 
-    if not v_state.is_open then
-        return row(0, 0, false)::crm_sync.capacity;
-    elsif v_state.is_closed then
-        return row(greatest(0, v_state.requests), greatest(0, v_state.deliveries), false)::crm_sync.capacity;
-    elsif v_state.is_due_for_probe then
-        return row(1, 1, true)::crm_sync.capacity;
+    if v_state.is_open and v_state.is_closed and v_state.requests > 0 and v_state.deliveries > 0 then
+        return row(v_state.requests, v_state.deliveries, false, v_state.has_no_rate, v_state.max_posts_per_session)::crm_sync.capacity;
+    elsif v_state.is_open and not v_state.is_closed and v_state.is_due_for_probe then
+        return row(1, 1, true, false, 0)::crm_sync.capacity;
     end if;
-    return row(0, 0, false)::crm_sync.capacity;
+    return row(0, 0, false, false, 0)::crm_sync.capacity;
 end;
 $$;
 

@@ -13,12 +13,12 @@ begin
     ),
     judged as (
         select ids.position, deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
-               built.record, octet_length(built.record::text) + 400 as bytes,
+               built.record, octet_length(built.record::text) + octet_length(deliveries.ordering_key) + 400 as bytes,
                case
                    when built.delivery_id is null then 'unbuilt'
                    when built.is_gone then 'row_deleted'
                    when built.record is null then 'erased'
-                   when octet_length(built.record::text) + 400 > settings.max_delivery_bytes then 'too_large'
+                   when octet_length(built.record::text) + octet_length(deliveries.ordering_key) + 400 > settings.max_delivery_bytes then 'too_large'
                    else 'sendable'
                end as verdict
         from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)

@@ -1,5 +1,5 @@
--- Dispatch at commit: one deferred trigger a transaction, on the row that capture flagged. It finds the transaction's
--- deliveries by their next_attempt_at, the start of the transaction, and posts one envelope a destination.
+-- Dispatch at commit: a deferred trigger on the rows that capture flagged; the first one of a destination does the work for
+-- all. It finds the transaction's deliveries by their next_attempt_at, its start, and posts them in one envelope.
 -- Whatever stands in the way leaves them to the tick. It runs inside the application's commit: it must not fail it.
 
 create function crm_sync._dispatch_at_commit()
@@ -9,36 +9,23 @@ security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-    v_destination text;
-    v_capacity    crm_sync.capacity;
+    v_dispatched text;
+    v_capacity   crm_sync.capacity;
 begin
-    -- A later statement of this transaction may queue another dispatch (set constraints … immediate).
-    perform set_config('crm_sync.dispatch_queued', '', true);
+    v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
     -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
-    if current_setting('transaction_isolation') <> 'read committed' then
+    if position(new.destination in v_dispatched) > 0 or current_setting('transaction_isolation') <> 'read committed' then
         return null;
     end if;
-    for v_destination in
-        select distinct deliveries.destination
-        from crm_sync.destinations
-        join crm_sync.deliveries on deliveries.destination = destinations.destination
-        where deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
-          and deliveries.next_attempt_at = new.next_attempt_at
-    loop
-        exit when crm_sync._session_posts() >= (select settings.max_posts_per_session from crm_sync.settings);
-        continue when exists (
-            select from crm_sync.destinations
-            where destinations.destination = v_destination and destinations.rate_per_second is not null
-        );
-        v_capacity := crm_sync._capacity(v_destination, clock_timestamp());
-        if v_capacity.requests > 0 and not v_capacity.is_probe then
-            v_capacity.requests := 1;
-            perform set_config('crm_sync.session_posts', (
-                crm_sync._session_posts()
-                + crm_sync._dispatch_keys(v_destination, crm_sync._keys_due_at(v_destination, new.next_attempt_at), v_capacity)
-            )::text, false);
-        end if;
-    end loop;
+    perform set_config('crm_sync.dispatched', v_dispatched || ' ' || new.destination, true);
+    v_capacity := crm_sync._capacity(new.destination, clock_timestamp());
+    if v_capacity.at_commit and crm_sync._session_posts() < v_capacity.posts_of_a_session then
+        v_capacity.requests := 1;
+        perform set_config('crm_sync.session_posts', (
+            crm_sync._session_posts()
+            + crm_sync._dispatch_keys(new.destination, crm_sync._keys_due_at(new.destination, new.next_attempt_at), v_capacity)
+        )::text, false);
+    end if;
     return null;
 exception when others then
     perform crm_sync._note_fault('dispatch at commit', sqlstate, sqlerrm);

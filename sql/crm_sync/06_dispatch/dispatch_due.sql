@@ -15,7 +15,7 @@ begin
         select destinations.destination from crm_sync.destinations order by destinations.last_delivered_at nulls first
     loop
         v_capacity := crm_sync._capacity(v_destination, p_now);
-        continue when v_capacity.requests = 0 or v_capacity.deliveries = 0;
+        continue when v_capacity.requests = 0;
         if v_capacity.is_probe then
             v_requests := v_requests + crm_sync._dispatch_probe(v_destination, v_capacity, p_now);
             continue;
