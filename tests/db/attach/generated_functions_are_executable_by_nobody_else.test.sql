@@ -6,7 +6,7 @@ create table public.visits (id int primary key, label text);
 select crm_sync.attach('public.visits', 'lead', array['label'], $$'visit:' || new.id$$);
 
 select results_eq(
-    $$select proname::text collate "default", prosecdef, proconfig @> array['search_path=""'],
+    $$select proname::text collate "default", prosecdef, proconfig @> array['search_path=pg_catalog, pg_temp'],
              has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute')
       from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname like '%visits%' order by 1$$,
     $$values ('_capture_visits', true, true, false), ('_recapture_visits', false, true, false),

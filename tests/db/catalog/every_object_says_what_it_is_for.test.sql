@@ -10,7 +10,7 @@ select is_empty(
     $$select oid::regprocedure from pg_proc
       where pronamespace = 'crm_sync'::regnamespace and obj_description(oid, 'pg_proc') is null
         -- Generated ones are described by what generates them.
-        and proname !~ '^_(capture|recapture|related)_(customers|leads|orders|payments|requests)$' and proname !~ '^_record_.*__'$$,
+        and proname !~ '^_(capture|recapture|related)_(customers|leads|orders|payments|requests)$' and proname !~ '^_record(s$|_.*__)'$$,
     'every function');
 select is_empty(
     $$select attrelid::regclass, attname from pg_attribute join pg_class on pg_class.oid = attrelid

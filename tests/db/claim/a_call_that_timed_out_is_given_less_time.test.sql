@@ -39,8 +39,8 @@ as $$
     from answers;
 $$;
 
-set constraints all immediate;
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
 select pg_temp.answer('unknown', '{"error_code": "receiver_timeout"}');
 select crm_sync.tick();
 select crm_sync.tick(clock_timestamp() + interval '1 minute');

@@ -26,6 +26,11 @@ begin
             where request_id = http_request_queue.id and envelopes.status = 'in_flight' returning http_request_queue.id)
         insert into net._http_response (id, status_code, created) select id, 500, now() from gone;
         perform crm_sync.tick(v_now);
+        -- With the function's breaker open a single delivery would go as a probe.
+        delete from crm_sync.breaker_minutes;
+        update crm_sync.breakers
+        set state = 'closed', reason = null, open_until = null, opened_at = null, open_count = 0,
+            failures_in_a_row = 0, failing_since = null, failing_keys = '{}';
         v_now := v_now + interval '1 hour';
         perform crm_sync.tick(v_now);
     end loop;

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(3);
+select plan(2);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -46,29 +46,18 @@ do $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
-    for v_attempt in 1 .. 20 loop
+    for v_quarter_of_an_hour in 1 .. 400 loop
         perform pg_temp.answer('retry', '{"status": 503}');
         perform crm_sync.tick(v_now);
-        v_now := (select next_attempt_at from crm_sync.deliveries where captured_at >= now());
+        v_now := v_now + interval '15 minutes';
         perform crm_sync.tick(v_now);
     end loop;
 end $$;
 
-select results_eq(
-    $$select status, attempt_count from crm_sync.deliveries where captured_at >= now()$$, $$values ('in_flight', 20)$$,
-    'twenty attempts, and still on its way');
 select is(
-    (select array_agg(attempt order by settled_at) from crm_sync.delivery_attempts join crm_sync.deliveries using (delivery_id)
-     where captured_at >= now() and outcome = 'retry' and is_counted and delivery_attempts.status = 503),
-    array(select generate_series(1, 20)), 'each attempt stands in the ledger');
-
--- Another lead is taken: now the destination is not what is at fault.
-update crm_sync.destinations set last_delivered_at = clock_timestamp() where destination = 'monelec';
-select pg_temp.answer('retry', '{"status": 503, "error_code": "receiver_status_503"}');
-select crm_sync.tick('2040-01-01 00:00:00+00');
-select results_eq(
-    $$select status, attempt_count, last_status, last_error_code, finished_at from crm_sync.deliveries where captured_at >= now()$$,
-    $$values ('dead', 21, 503, 'receiver_status_503', '2040-01-01 00:00:00+00'::timestamptz)$$, 'with the evidence it is dead');
+    (select status in ('pending', 'in_flight') from crm_sync.deliveries where captured_at >= now()), true, 'four days later it is still on its way');
+select cmp_ok(
+    (select attempt_count from crm_sync.deliveries where captured_at >= now()), '<', 11, 'attempts are left: a probe of an open breaker uses up none');
 
 select * from finish();
 rollback;

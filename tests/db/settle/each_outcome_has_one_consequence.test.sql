@@ -15,7 +15,7 @@ insert into cases values
     ('Retry-After has a cap',            'retry',         true,  false, 429,  999999, 0, 0, 'pending', 1, 0, '1 day', '1 day'),
     ('409 is retried by default',        'retry',         true,  false, 409,  null, 0, 0, 'pending',   1, 0, '8 s', '12 s'),
     ('reject',                           'reject',        true,  false, 422,  null, 0, 0, 'dead',      1, 0, null, null),
-    ('misconfigured',                    'misconfigured', false, false, 401,  null, 4, 0, 'pending',   4, 0, '1 minute', '1 minute'),
+    ('misconfigured',                    'misconfigured', false, false, 401,  null, 4, 2, 'pending',   4, 0, '32 s', '48 s'),
     ('not attempted',                    'not_attempted', false, false, null, null, 4, 0, 'pending',   4, 0, '0', '0'),
     ('unknown may have arrived',         'unknown',       true,  false, null, null, 0, 0, 'pending',   1, 0, '20 s', '20 s'),
     ('unknown later on',                 'unknown',       true,  false, null, null, 1, 0, 'pending',   2, 0, '48 s', '72 s'),
@@ -32,7 +32,8 @@ join crm_sync.destinations on destinations.destination = deliveries.destination
 cross join lateral crm_sync._judge(
     jsonb_populate_record(deliveries, jsonb_build_object(
         'status', 'in_flight', 'claimed_at', '2026-01-01T00:00:00Z', 'next_attempt_at', '2026-01-01T00:00:00Z',
-        'attempt_count', attempts_before, 'envelope_failure_count', failures_before)),
+        'attempt_count', attempts_before, 'envelope_failure_count', failures_before,
+        'wait_count', failures_before)),
     destinations,
     row(deliveries.delivery_id, null, outcome, is_counted, envelope_failed, http_status, cases.retry_after, 'a_code', null)::crm_sync.settlement,
     '2026-01-01 12:00:00+00') as verdict;

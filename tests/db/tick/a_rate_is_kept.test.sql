@@ -1,0 +1,22 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+end
+$$;
+update crm_sync.destinations set rate_per_second = 5 where destination = 'monelec';
+
+insert into leads (id, email) select gen_random_uuid(), 'ada@example.test' from generate_series(1, 100);
+select crm_sync.tick();
+
+select cmp_ok(
+    (select count(*)::int from crm_sync.deliveries where captured_at >= now() and status = 'in_flight'), '<=', 10,
+    'a tick of two seconds sends ten at most at five a second');
+
+select * from finish();
+rollback;
