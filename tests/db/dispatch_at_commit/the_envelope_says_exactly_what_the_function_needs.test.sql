@@ -16,7 +16,7 @@ set constraints all immediate;
 select is(
     (select (convert_from(body, 'UTF8')::jsonb - 'expires_at')::text from net.http_request_queue
      join crm_sync.envelopes on envelopes.request_id = http_request_queue.id where dispatched_at >= now()),
-    (select jsonb_build_object('version', 1, 'destination', 'elementor', 'deliveries', jsonb_build_array(jsonb_build_object(
+    (select jsonb_build_object('version', 1, 'destination', 'elementor', 'conflict_is_delivered', false, 'deliveries', jsonb_build_array(jsonb_build_object(
         'id', delivery_id, 'route', 'order_confirmation', 'attempt', 1, 'idempotency_key', idempotency_key,
         'ordering_key', 'order:50000000-0000-4000-8000-000000000001',
         'captured_at', to_jsonb(captured_at), 'timeout_ms', 8000, 'type', 'INSERT', 'schema', 'public', 'table', 'orders',
