@@ -2345,6 +2345,9 @@ begin
             'version', 1,
             'expires_at', p_expires_at,
             'destination', p_destination,
+            'conflict_is_delivered', (
+                select destinations.treats_409_as_delivered from crm_sync.destinations
+                where destinations.destination = p_destination),
             'deliveries', jsonb_agg(jsonb_build_object(
                 'id', deliveries.delivery_id,
                 'route', deliveries.route,
@@ -2734,7 +2737,7 @@ begin
     return (
         select coalesce(array_agg(row(
             settlements.delivery_id, settlements.envelope_id,
-            case when settlements.status = 409 and destinations.treats_409_as_delivered then 'delivered' else settlements.outcome end,
+            settlements.outcome,
             settlements.is_counted and (not envelopes.is_probe or settlements.outcome in ('delivered', 'reject')),
             settlements.envelope_failed, settlements.status, settlements.retry_after, settlements.error_code, settlements.error
         )::crm_sync.settlement order by settlements.delivery_id), '{}')
@@ -2747,7 +2750,6 @@ begin
          and deliveries.envelope_id = settlements.envelope_id
          and deliveries.status = 'in_flight'
         join crm_sync.envelopes on envelopes.envelope_id = settlements.envelope_id
-        join crm_sync.destinations on destinations.destination = deliveries.destination
     );
 end;
 $$;

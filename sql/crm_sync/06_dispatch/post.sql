@@ -50,6 +50,9 @@ begin
             'version', 1,
             'expires_at', p_expires_at,
             'destination', p_destination,
+            'conflict_is_delivered', (
+                select destinations.treats_409_as_delivered from crm_sync.destinations
+                where destinations.destination = p_destination),
             'deliveries', jsonb_agg(jsonb_build_object(
                 'id', deliveries.delivery_id,
                 'route', deliveries.route,

@@ -64,7 +64,7 @@ begin
     return (
         select coalesce(array_agg(row(
             settlements.delivery_id, settlements.envelope_id,
-            case when settlements.status = 409 and destinations.treats_409_as_delivered then 'delivered' else settlements.outcome end,
+            settlements.outcome,
             settlements.is_counted and (not envelopes.is_probe or settlements.outcome in ('delivered', 'reject')),
             settlements.envelope_failed, settlements.status, settlements.retry_after, settlements.error_code, settlements.error
         )::crm_sync.settlement order by settlements.delivery_id), '{}')
@@ -77,7 +77,6 @@ begin
          and deliveries.envelope_id = settlements.envelope_id
          and deliveries.status = 'in_flight'
         join crm_sync.envelopes on envelopes.envelope_id = settlements.envelope_id
-        join crm_sync.destinations on destinations.destination = deliveries.destination
     );
 end;
 $$;

@@ -24,7 +24,12 @@ const ANSWER_LIMIT = { bytes: 16_384, ms: 1_000 };
 type Verdict = Omit<Result, "delivery_id">;
 
 /** `deadline` in milliseconds since 1970: a call that could end after it is not started. */
-export type DeliverContext = { runtime: Runtime; destination: string; deadline: number };
+export type DeliverContext = {
+  runtime: Runtime;
+  destination: string;
+  conflictIsDelivered: boolean;
+  deadline: number;
+};
 
 /** One result per delivery, in their order. Each ordering key stops at its first that fails. */
 export async function deliverAll(
@@ -100,7 +105,7 @@ async function deliver(delivery: Delivery, context: DeliverContext): Promise<Ver
 async function prepareAndSend(
   delivery: Delivery,
   route: Route,
-  { runtime, deadline }: DeliverContext,
+  { runtime, conflictIsDelivered, deadline }: DeliverContext,
 ): Promise<Verdict> {
   const prepared = route.prepare(delivery.record, {
     capturedAt: delivery.captured_at,
@@ -116,12 +121,17 @@ async function prepareAndSend(
   if (runtime.now() + timeoutMs > deadline) {
     return notSent("not_attempted", "deadline", "no time left for a call in this run");
   }
-  return await post(delivery, prepared.payload, timeoutMs, { route, destination, target, runtime });
+  return await post(delivery, prepared.payload, timeoutMs, {
+    route,
+    target,
+    conflictIsDelivered,
+    runtime,
+  });
 }
 
 type Call = {
   route: Route;
-  destination: Destination;
+  conflictIsDelivered: boolean;
   target: Extract<Target, { url: string }>;
   runtime: Runtime;
 };
@@ -130,7 +140,7 @@ async function post(
   delivery: Delivery,
   payload: object,
   timeoutMs: number,
-  { route, destination, target, runtime }: Call,
+  { route, target, conflictIsDelivered, runtime }: Call,
 ): Promise<Verdict> {
   const signal = AbortSignal.timeout(timeoutMs);
   let response: Response;
@@ -151,7 +161,7 @@ async function post(
       ? notSent("unknown", "receiver_timeout", `no answer within ${timeoutMs} ms; may have arrived`)
       : notSent("retry", "network", describeNetworkError(error));
   }
-  const { outcome, errorCode } = classify(response.status, destination);
+  const { outcome, errorCode } = classify(response.status, { conflictIsDelivered });
   const answer = await readResponse(response, ANSWER_LIMIT);
   return {
     outcome,

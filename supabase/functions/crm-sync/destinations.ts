@@ -12,8 +12,6 @@ export type Target =
     };
 
 export type Destination = {
-  /** Some receivers answer 409 to what they know already; then it has been delivered. */
-  conflictIsDelivered: boolean;
   target: (env: Env, path: string) => Target;
 };
 
@@ -21,7 +19,6 @@ const MONELEC_API_URL_DEFAULT = "https://monelec.net/api/external";
 
 export const destinations = {
   monelec: {
-    conflictIsDelivered: false,
     target(env, path) {
       const apiKey = readEnv(env, "MONELEC_API_KEY");
       if (apiKey === null) return missing("MONELEC_API_KEY");
@@ -39,7 +36,6 @@ export const destinations = {
     },
   },
   elementor: {
-    conflictIsDelivered: false,
     target(env, path) {
       const base = readEnv(env, "ELEMENTOR_WEBHOOK_URL");
       if (base === null) return missing("ELEMENTOR_WEBHOOK_URL");

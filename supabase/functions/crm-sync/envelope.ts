@@ -32,6 +32,8 @@ const envelope = z.object({
     .transform((text) => Date.parse(text))
     .refine((ms) => !Number.isNaN(ms), "a time"),
   destination: z.string(),
+  /** A setting of the destination: some receivers answer 409 to what they know already. */
+  conflict_is_delivered: z.boolean().optional(),
   deliveries: z.array(delivery).min(1),
 });
 

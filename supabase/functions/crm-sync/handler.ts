@@ -56,7 +56,12 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
     const results = attemptNone(deliveries, runtime, "expired", error);
     return answer(409, verified.id, results, signer, runtime);
   }
-  const results = await deliverAll(deliveries, { runtime, destination, deadline });
+  const results = await deliverAll(deliveries, {
+    runtime,
+    destination,
+    conflictIsDelivered: opened.envelope.conflict_is_delivered ?? false,
+    deadline,
+  });
   const allDelivered = results.every((result) => result.outcome === "delivered");
   return answer(allDelivered ? 200 : 207, verified.id, results, signer, runtime);
 }
