@@ -1,0 +1,234 @@
+/** `npm start`: the whole system on this machine, until Ctrl-C. */
+import { setMaxListeners } from "node:events";
+import { createInterface } from "node:readline/promises";
+import { InvalidArgumentError, program } from "commander";
+import pg from "pg";
+import pc from "picocolors";
+import { DEFAULT_DATA_DIR, LIVE_DATA_DIR } from "./local/data-dir.ts";
+import { followSettled, type Settled } from "./local/settled.ts";
+import { type FunctionEnv, type Stack, startStack } from "./local/stack.ts";
+import { showProgress } from "./terminal/progress.ts";
+import { formatLine } from "./terminal/table.ts";
+
+interface Options {
+  fresh?: true;
+  live?: true;
+  postgresPort?: number;
+  gatewayPort?: number;
+  functionPort?: number;
+  receiverPort?: number;
+  functionHost?: string;
+}
+
+const LIVE_NAMES = [
+  "MONELEC_API_URL",
+  "MONELEC_API_KEY",
+  "ELEMENTOR_WEBHOOK_URL",
+  "SITE_URL",
+] as const;
+const MONELEC_DEFAULT = "https://monelec.net/api/external";
+
+const COLUMNS = ["time", "route", "row", "status", "attempts", "receiver", "ms", "error"];
+const WIDTHS = [8, 18, 18, 10, 8, 8, 5];
+
+function readOptions(): Options {
+  return program
+    .name("npm start --")
+    .description(
+      "Starts Postgres, the Edge Function and stand-ins for the receivers on this machine, and shows each delivery. " +
+        "Data stays in .crm-sync/. With DATABASE_URL: uses that server with its own pg_net, pg_cron and Vault.",
+    )
+    .option("--fresh", "delete the data of earlier starts first")
+    .option(
+      "--live",
+      "call the real receivers, after asking; their keys are taken from the environment",
+    )
+    .option("--postgres-port <port>", "default: any free one", toPort)
+    .option("--gateway-port <port>", "of the data API; default: any free one", toPort)
+    .option("--function-port <port>", "default: any free one", toPort)
+    .option("--receiver-port <port>", "default: any free one", toPort)
+    .option("--function-host <name>", "name of this machine as DATABASE_URL's server knows it")
+    .parse()
+    .opts<Options>();
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new InvalidArgumentError("a port is a number from 1 to 65535");
+}
+
+/** Names the hosts, never a URL (one of them is a secret), and asks. Throws unless a person at a terminal agrees. */
+async function askForLive(): Promise<FunctionEnv> {
+  const env: FunctionEnv = {};
+  for (const name of LIVE_NAMES) {
+    const value = process.env[name];
+    if (value) env[name] = value;
+  }
+  const hosts = [env.MONELEC_API_URL ?? MONELEC_DEFAULT, env.ELEMENTOR_WEBHOOK_URL ?? "(none)"].map(
+    (url) => (URL.canParse(url) ? new URL(url).host : url),
+  );
+  const missing = (["MONELEC_API_KEY", "ELEMENTOR_WEBHOOK_URL"] as const).filter(
+    (name) => !env[name],
+  );
+  console.log(`${pc.bold("--live")} sends to the real receivers:`);
+  console.log(`  monelec    ${hosts[0]}`);
+  console.log(`  elementor  ${hosts[1]}`);
+  for (const name of missing) console.log(`  ${name} is not set: these deliveries will wait`);
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new Error(
+      "--live asks a person first, and there is no terminal here: nothing was started",
+    );
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await terminal.question(
+    "Rows written to this stack will reach them. Type yes to go on: ",
+  );
+  terminal.close();
+  if (answer.trim().toLowerCase() !== "yes") throw new Error("not confirmed: nothing was started");
+  return env;
+}
+
+function introduce(stack: Stack): void {
+  const { databaseUrl, gateway, functionUrl, receiver, notes } = stack;
+  const line = (name: string, value: string) =>
+    console.log(`  ${pc.bold(name.padEnd(12))}${value}`);
+  console.log();
+  line("Postgres", withoutPassword(databaseUrl));
+  line("data API", gateway.url);
+  line("  anon", gateway.anonKey);
+  line("  service", gateway.serviceRoleKey);
+  line("function", functionUrl);
+  line("receiver", receiver ? receiver.url : pc.red("the real ones"));
+  if (receiver) {
+    line("  control", `${receiver.url}/__control/calls, …/effects, …/violations`);
+    line(
+      "  to fail",
+      `curl ${receiver.url}/__control/respond-with -d '{"path":"/leads","status":503,"times":2}'`,
+    );
+  }
+  line(
+    "SQL",
+    `npm run sql -- "insert into leads (email, full_name) values ('zoe@example.test', 'Zoé Martin')"`,
+  );
+  line(
+    "",
+    'npm run sql -- "select * from crm_sync.delivery_log order by delivery_id desc limit 10"',
+  );
+  for (const note of notes) console.log(`  ${pc.yellow("note")} ${note}`);
+  console.log(`\n  ${pc.dim("Ctrl-C stops everything and keeps the data.")}\n`);
+}
+
+function withoutPassword(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  if (url.password) url.password = "***";
+  return url.href;
+}
+
+/** The receiver's milliseconds stand in the function's log, one line for each attempt. */
+function takeMilliseconds(output: string[], known: Map<string, number>): void {
+  for (const line of output.splice(0)) {
+    try {
+      const { delivery_id, attempt, ms } = JSON.parse(line);
+      if (delivery_id !== undefined) known.set(`${delivery_id} ${attempt}`, ms);
+    } catch {
+      console.log(pc.dim(`function: ${line}`));
+    }
+  }
+}
+
+function show(settled: Settled, ms: number | undefined): void {
+  const { settledAt, route, tableName, rowId, status, attempt, receiverStatus } = settled;
+  const colour = { delivered: pc.green, dead: pc.red, pending: pc.yellow }[status] ?? pc.dim;
+  const text = formatLine(
+    [
+      settledAt.toTimeString().slice(0, 8),
+      route,
+      `${tableName.replace(/^public\./, "")} ${rowId.slice(0, 8)}`,
+      status,
+      String(attempt),
+      receiverStatus === null ? "-" : String(receiverStatus),
+      ms === undefined ? "-" : String(Math.round(ms)),
+      [settled.errorCode, settled.error].filter(Boolean).join(": "),
+    ],
+    WIDTHS,
+  );
+  console.log(colour(text));
+}
+
+async function follow(stack: Stack, signal: AbortSignal): Promise<void> {
+  console.log(pc.bold(formatLine(COLUMNS, WIDTHS)));
+  const milliseconds = new Map<string, number>();
+  const client = new pg.Client({ connectionString: stack.databaseUrl });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    await followSettled(client, signal, (settled) => {
+      takeMilliseconds(stack.functionServer.output, milliseconds);
+      const attempt = `${settled.deliveryId} ${settled.attempt}`;
+      show(settled, milliseconds.get(attempt));
+      milliseconds.delete(attempt);
+    });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const databaseUrl = process.env.DATABASE_URL;
+  const live = options.live ? await askForLive() : undefined;
+  const dataDir = live ? LIVE_DATA_DIR : DEFAULT_DATA_DIR;
+
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal);
+  const stop = (signal: NodeJS.Signals) => {
+    // Asked again by a person, we go at once; what we started goes with us.
+    if (stopping.signal.aborted && signal === "SIGINT") process.exit(130);
+    stopping.abort(new Error(`stopped by ${signal}`));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+
+  const progress = showProgress();
+  let stack: Stack;
+  try {
+    const { postgresPort, gatewayPort, functionPort, receiverPort } = options;
+    const ports = {
+      ...(postgresPort && { postgres: postgresPort }),
+      ...(gatewayPort && { gateway: gatewayPort }),
+      ...(functionPort && { function: functionPort }),
+      ...(receiverPort && { receiver: receiverPort }),
+    };
+    stack = await startStack({
+      dataDir,
+      ports,
+      fresh: options.fresh ?? false,
+      signal: stopping.signal,
+      onProgress: progress.step,
+      ...(databaseUrl && { databaseUrl }),
+      ...(live && { live }),
+      ...(options.functionHost && { functionHost: options.functionHost }),
+    });
+    progress.done();
+  } catch (error) {
+    progress.failed();
+    throw error;
+  }
+  try {
+    introduce(stack);
+    await follow(stack, stopping.signal);
+  } finally {
+    console.log("\nstopping …");
+    await stack.stop();
+    console.log(
+      databaseUrl
+        ? "stopped: nothing of this is running any more; the server at DATABASE_URL keeps its data, deliveries wait"
+        : `stopped: nothing is running any more; the data stays in ${stack.postgres?.dataDir}, npm start goes on with it`,
+    );
+  }
+}
+
+await main().catch((error: Error) => {
+  console.error(pc.red(error.message));
+  process.exitCode = 1;
+});
