@@ -1,5 +1,4 @@
 /** `npm start`: the whole system on this machine, until Ctrl-C. */
-import { setMaxListeners } from "node:events";
 import { createInterface } from "node:readline/promises";
 import { InvalidArgumentError, program } from "commander";
 import pg from "pg";
@@ -8,6 +7,7 @@ import { DEFAULT_DATA_DIR, LIVE_DATA_DIR } from "./local/data-dir.ts";
 import { followSettled, type Settled } from "./local/settled.ts";
 import { type FunctionEnv, type Stack, startStack } from "./local/stack.ts";
 import { showProgress } from "./terminal/progress.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
 import { formatLine } from "./terminal/table.ts";
 
 interface Options {
@@ -180,15 +180,7 @@ async function main(): Promise<void> {
   const live = options.live ? await askForLive() : undefined;
   const dataDir = live ? LIVE_DATA_DIR : DEFAULT_DATA_DIR;
 
-  const stopping = new AbortController();
-  setMaxListeners(0, stopping.signal);
-  const stop = (signal: NodeJS.Signals) => {
-    // Asked again by a person, we go at once; what we started goes with us.
-    if (stopping.signal.aborted && signal === "SIGINT") process.exit(130);
-    stopping.abort(new Error(`stopped by ${signal}`));
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
-
+  const signal = stopSignal();
   const progress = showProgress();
   let stack: Stack;
   try {
@@ -203,7 +195,7 @@ async function main(): Promise<void> {
       dataDir,
       ports,
       fresh: options.fresh ?? false,
-      signal: stopping.signal,
+      signal,
       onProgress: progress.step,
       ...(databaseUrl && { databaseUrl }),
       ...(live && { live }),
@@ -216,7 +208,7 @@ async function main(): Promise<void> {
   }
   try {
     introduce(stack);
-    await follow(stack, stopping.signal);
+    await follow(stack, signal);
   } finally {
     console.log("\nstopping …");
     await stack.stop();
