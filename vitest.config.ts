@@ -8,7 +8,21 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["tests/integration/**/*.test.ts"],
+          exclude: ["tests/integration/end-to-end/**"],
           fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "end-to-end",
+          include: ["tests/integration/end-to-end/**/*.test.ts"],
+          globalSetup: "tests/integration/end-to-end/backend.ts",
+          // One database, and one pg_net: file after file, after all others.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          maxConcurrency: 40,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

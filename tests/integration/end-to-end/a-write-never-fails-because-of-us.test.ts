@@ -1,0 +1,211 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { type Harness, startHarness } from "./harness.ts";
+import { LEAD } from "./rows.ts";
+
+let harness: Harness;
+let superuser: pg.Client | null = null;
+
+beforeAll(async () => {
+  harness = await startHarness();
+  const { superuserUrl } = inject("backend");
+  if (superuserUrl) {
+    superuser = new pg.Client({ connectionString: superuserUrl });
+    await superuser.connect();
+  }
+});
+
+afterAll(async () => {
+  await superuser?.end();
+  await harness.stop();
+});
+
+interface Cause {
+  name: string;
+  /** Breaks something, and returns how to mend it. */
+  arrange(): Promise<() => Promise<unknown>>;
+  needsSuperuser?: true;
+}
+
+const run = (sql: string, values: unknown[] = []) => harness.query(sql, values);
+const asSuperuser = (sql: string) => (superuser as pg.Client).query(sql);
+
+/** Statements of the owner of everything. */
+function statements(breaks: string, mends: string): Cause["arrange"] {
+  return async () => {
+    await run(breaks);
+    return () => run(mends);
+  };
+}
+
+/** Another session that holds a lock until the mend. */
+function lock(sql: string): Cause["arrange"] {
+  return async () => {
+    const session = new pg.Client({ connectionString: harness.backend.url });
+    await session.connect();
+    await session.query("begin");
+    await session.query(sql);
+    return () => session.end();
+  };
+}
+
+/** Any call of it fails from now on, with an error that its callers do not expect. */
+function withoutFunction(name: string): Cause["arrange"] {
+  return async () => {
+    const [found] = await run(
+      "select oid::regprocedure::text as name from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname = $1",
+      [name],
+    );
+    const before = String(found?.name);
+    await run(`alter function ${before} rename to away_for_a_test`);
+    const after = before.replace(`.${name}(`, ".away_for_a_test(");
+    return () => run(`alter function ${after} rename to ${name}`);
+  };
+}
+
+const CAUSES: Cause[] = [
+  {
+    name: "pg_net is gone",
+    needsSuperuser: true,
+    arrange: async () => {
+      await asSuperuser("alter schema net rename to net_away");
+      return () => asSuperuser("alter schema net_away rename to net");
+    },
+  },
+  {
+    name: "pg_net's function is gone",
+    needsSuperuser: true,
+    arrange: async () => {
+      const signature = "(text, jsonb, jsonb, jsonb, integer)";
+      await asSuperuser(`alter function net.http_post${signature} rename to http_post_away`);
+      return () => asSuperuser(`alter function net.http_post_away${signature} rename to http_post`);
+    },
+  },
+  {
+    name: "pg_net's queue is locked",
+    arrange: lock("lock table net.http_request_queue in access exclusive mode"),
+  },
+  {
+    name: "Vault is empty",
+    arrange: async () => {
+      await run("delete from vault.secrets where name like 'crm\\_sync\\_%'");
+      return () => harness.point(harness.functionServer.url);
+    },
+  },
+  {
+    name: "the signing secret is no base64",
+    arrange: async () => {
+      await harness.point(harness.functionServer.url, "whsec_not base64, not at all");
+      return () => harness.point(harness.functionServer.url);
+    },
+  },
+  {
+    name: "nobody listens at the function's URL",
+    arrange: async () => {
+      await harness.point("http://127.0.0.1:9/");
+      return () => harness.point(harness.functionServer.url);
+    },
+  },
+  {
+    name: "the function's URL is no URL",
+    arrange: async () => {
+      await harness.point("not a url");
+      return () => harness.point(harness.functionServer.url);
+    },
+  },
+  { name: "the dispatch is broken", arrange: withoutFunction("_dispatch_keys") },
+  { name: "the claim is broken", arrange: withoutFunction("_claim") },
+  { name: "the build of records is broken", arrange: withoutFunction("_record_leads__lead") },
+  {
+    name: "the ledger takes no row",
+    arrange: statements(
+      "alter table crm_sync.deliveries add constraint takes_no_row check (false) not valid",
+      "alter table crm_sync.deliveries drop constraint takes_no_row",
+    ),
+  },
+  {
+    name: "the ledger is gone",
+    arrange: statements(
+      "alter table crm_sync.deliveries rename to deliveries_away",
+      "alter table crm_sync.deliveries_away rename to deliveries",
+    ),
+  },
+  {
+    name: "the ledger is locked",
+    arrange: lock("lock table crm_sync.deliveries in access exclusive mode"),
+  },
+  {
+    name: "the settings are locked",
+    arrange: lock("select from crm_sync.settings for update"),
+  },
+  {
+    name: "a watched column has another name",
+    arrange: statements(
+      "alter table public.leads rename utm_campaign to campaign",
+      "alter table public.leads rename campaign to utm_campaign",
+    ),
+  },
+];
+
+/** An insert as the application makes it, with little patience; resolves only if it commits. */
+async function insertLead(): Promise<string> {
+  return harness.inSession(async (db) => {
+    await db.query("set statement_timeout = '1s'");
+    return harness.insert("leads", LEAD, db);
+  });
+}
+
+/** Time passes until the row is delivered: what waits for its turn has it now. */
+async function deliveredInTheEnd(id: string) {
+  for (const limit = Date.now() + 20_000; Date.now() < limit; await sleep(200)) {
+    await harness.tickLater("1 hour");
+    const found = await harness.deliveries(id);
+    if (found.length > 0 && found.every(({ status }) => status === "delivered")) return found;
+  }
+  return harness.deliveries(id);
+}
+
+describe.each(CAUSES)("$name", ({ arrange, needsSuperuser }) => {
+  test("the insert commits, and the row is delivered once when the cause is gone", async (context) => {
+    if (needsSuperuser && !superuser) context.skip("nobody is superuser here");
+    const mend = await arrange();
+    let id: string;
+    try {
+      id = await insertLead();
+      // The tick meets the cause, too, and must survive it.
+      await sleep(300);
+    } finally {
+      await mend();
+    }
+    expect(await deliveredInTheEnd(id)).toMatchObject([{ route: "lead", status: "delivered" }]);
+    expect(harness.calls(id)).toHaveLength(1);
+  });
+});
+
+test("a row that could not even be noted as missed is found and sent by the daily repair", async () => {
+  const mend = await lock(
+    "lock table crm_sync.deliveries, crm_sync.capture_failures in access exclusive mode",
+  )();
+  const id = await insertLead().finally(mend);
+  expect(await harness.deliveries(id)).toEqual([]);
+  expect(
+    await run("select route, row_id, reason from crm_sync.find_missing('public.leads')"),
+  ).toEqual([{ route: "lead", row_id: id, reason: "no delivery" }]);
+  await run("select from crm_sync.repair_missing()");
+  expect(await deliveredInTheEnd(id)).toMatchObject([{ status: "delivered" }]);
+  expect(harness.calls(id)).toHaveLength(1);
+});
+
+test.each(["repeatable read", "serializable"])(
+  "a write under %s is delivered",
+  async (isolation) => {
+    const id = await harness.inSession(async (db) => {
+      await db.query(`begin isolation level ${isolation}`);
+      const inserted = await harness.insert("leads", LEAD, db);
+      await db.query("commit");
+      return inserted;
+    });
+    expect(await harness.settled(id)).toMatchObject([{ status: "delivered" }]);
+  },
+);
