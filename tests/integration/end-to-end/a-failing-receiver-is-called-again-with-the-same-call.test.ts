@@ -15,14 +15,6 @@ beforeEach(async () => {
 
 afterAll(() => harness.stop());
 
-async function failedOnce(id: string) {
-  await expect
-    .poll(() => harness.deliveries(id), { timeout: 15_000 })
-    .toMatchObject([{ status: "pending", last_outcome: expect.any(String) }]);
-  const [delivery] = await harness.deliveries(id);
-  return delivery;
-}
-
 test.each([
   [
     "answers 503",
@@ -47,7 +39,7 @@ test.each([
     harness.receiver.respondWith({ bodyIncludes: email, times: 1, ...fault });
     const id = await harness.insert("leads", { ...LEAD, email });
     if (expected.last_outcome !== "delivered") {
-      expect(await failedOnce(id)).toMatchObject({ attempt_count: 1, ...expected });
+      expect(await harness.failedOnce(id)).toMatchObject({ attempt_count: 1, ...expected });
       await harness.tickLater("1 hour");
     }
     const [delivery] = await harness.settled(id);
@@ -62,7 +54,7 @@ test.each([
 test("Retry-After puts the next attempt off", async () => {
   harness.receiver.respondWith({ bodyIncludes: "later@", times: 1, status: 503, retryAfter: 600 });
   const id = await harness.insert("leads", { ...LEAD, email: "later@example.test" });
-  await failedOnce(id);
+  await harness.failedOnce(id);
   const [{ wait } = {}] = await harness.query(
     `select extract(epoch from next_attempt_at - clock_timestamp())::int as wait
      from crm_sync.delivery_log where row_id = $1`,
@@ -90,7 +82,10 @@ test("a receiver that refuses the row makes it dead at once, and mending the row
 test("a redirect is not followed, waits as misconfigured, and uses up no attempt", async () => {
   harness.receiver.respondWith({ bodyIncludes: "moved@", times: 1, redirect: true });
   const id = await harness.insert("leads", { ...LEAD, email: "moved@example.test" });
-  expect(await failedOnce(id)).toMatchObject({ last_outcome: "misconfigured", attempt_count: 0 });
+  expect(await harness.failedOnce(id)).toMatchObject({
+    last_outcome: "misconfigured",
+    attempt_count: 0,
+  });
   expect(harness.receiver.calls.map(({ path }) => path)).not.toContain("/__redirected");
   await harness.tickLater("1 hour");
   expect(await harness.settled(id)).toMatchObject([{ status: "delivered", attempt_count: 1 }]);
@@ -99,7 +94,7 @@ test("a redirect is not followed, waits as misconfigured, and uses up no attempt
 test("a newer state waits behind an attempted one, and both arrive in order", async () => {
   harness.receiver.respondWith({ bodyIncludes: "order@", times: 1, status: 503 });
   const id = await harness.insert("leads", { ...LEAD, email: "order@example.test" });
-  await failedOnce(id);
+  await harness.failedOnce(id);
   await harness.update("leads", id, { source: "newer" });
   await harness.tickLater("1 hour");
   const found = await harness.settled(id);

@@ -56,12 +56,15 @@ test("nearly every golden record can be written as rows", () => {
   expect(notExpressible.sort()).toEqual(NOT_EXPRESSIBLE);
 });
 
+const named = (list: GoldenCase[]) =>
+  list.map((golden): [string, GoldenCase] => [golden.name, golden]);
+
 const isWritten = ({ route, name }: GoldenCase) => !NOT_EXPRESSIBLE.includes(`${route}: ${name}`);
 
 describe.each(Object.keys(routes) as RouteName[])("%s", (route) => {
   const own = cases.filter((golden) => golden.route === route && isWritten(golden));
 
-  test.each(own.filter(({ expected }) => expected))("$name", (golden) => {
+  test.each(named(own.filter(({ expected }) => expected)))("%s", (_, golden) => {
     const delivery = written.get(golden) as Delivery;
     expect(delivery).toMatchObject({ status: "delivered", attempt_count: 1, last_error: null });
     const [call, ...more] = harness.receiver.calls.filter(
@@ -73,7 +76,7 @@ describe.each(Object.keys(routes) as RouteName[])("%s", (route) => {
     expect(call?.text).toBe(stringifyJson(expectedOf(golden, call?.body)));
   });
 
-  test.each(own.filter(({ refused }) => refused))("$name", (golden) => {
+  test.each(named(own.filter(({ refused }) => refused)))("%s", (_, golden) => {
     const delivery = written.get(golden) as Delivery;
     expect(delivery).toMatchObject({
       status: "dead",

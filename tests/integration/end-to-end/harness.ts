@@ -129,7 +129,16 @@ export async function startHarness(options: HarnessOptions = {}) {
     }
   }
 
-  /** Accepted calls that one of these ids stands in, in order of arrival. */
+  /** The only delivery of this row, once it has been tried and waits for its next time. */
+  async function failedOnce(rowId: string): Promise<Delivery> {
+    for (const limit = Date.now() + SETTLE_LIMIT_MS; ; await sleep(50)) {
+      const [delivery] = await deliveries(rowId);
+      if (delivery?.status === "pending" && delivery.last_outcome) return delivery;
+      if (Date.now() > limit) throw new Error(`not tried: ${JSON.stringify(delivery)}`);
+    }
+  }
+
+  /** Calls that one of these ids stands in, in order of arrival. */
   function calls(...ids: string[]): ReceivedCall[] {
     return receiver.calls.filter(({ text }) => ids.some((id) => text.includes(id)));
   }
@@ -170,6 +179,7 @@ export async function startHarness(options: HarnessOptions = {}) {
       update,
       deliveries,
       settled,
+      failedOnce,
       calls,
       ticks,
       tickLater,
