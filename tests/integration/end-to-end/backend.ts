@@ -2,16 +2,14 @@
  * One database for all files of this folder: our own Postgres with the stand-ins, or the server that
  * CRM_SYNC_TEST_DATABASE_URL names, with its real pg_net, pg_cron and Vault. Vitest runs this once, before and after.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { openClosers } from "../../../scripts/local/closers.ts";
 import { startCronRunner } from "../../../scripts/local/cron-runner.ts";
 import { requireExtensions } from "../../../scripts/local/given-server.ts";
 import { startNetWorker } from "../../../scripts/local/net-worker.ts";
 import { installPlatform } from "../../../scripts/local/platform.ts";
-import { startPostgres } from "../../../scripts/local/postgres.ts";
+import { startTemporaryPostgres } from "../../../scripts/local/postgres.ts";
 import { asPostgres } from "../../../scripts/local/stack.ts";
 import { pushMigrations } from "../../../scripts/supabase-cli.ts";
 
@@ -41,23 +39,25 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function startOwn() {
-  const folder = mkdtempSync(join(tmpdir(), "crm-sync-tests-"));
-  chmodSync(folder, 0o755);
-  const server = await startPostgres({ dataDir: join(folder, "data"), fast: true });
-  await installPlatform(server.url);
-  await pushMigrations(asPostgres(server.url));
-  const netWorker = startNetWorker({ url: server.url });
-  const cronRunner = startCronRunner({ url: server.url });
-  await Promise.all([netWorker.ready, cronRunner.ready]);
-  return {
-    backend: { url: asPostgres(server.url), superuserUrl: server.url, logFile: server.logFile },
-    stop: async () => {
-      await cronRunner.stop();
-      await netWorker.stop();
-      await server.stop("immediate");
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  const closers = openClosers();
+  try {
+    const server = await startTemporaryPostgres();
+    closers.add("postgres", () => server.stop());
+    await installPlatform(server.url);
+    await pushMigrations(asPostgres(server.url));
+    const netWorker = startNetWorker({ url: server.url });
+    closers.add("net worker", netWorker.stop);
+    const cronRunner = startCronRunner({ url: server.url });
+    closers.add("cron runner", cronRunner.stop);
+    await Promise.all([netWorker.ready, cronRunner.ready]);
+    return {
+      backend: { url: asPostgres(server.url), superuserUrl: server.url, logFile: server.logFile },
+      stop: closers.closeAll,
+    };
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
 }
 
 async function useGiven(url: string) {
