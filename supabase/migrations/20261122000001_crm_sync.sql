@@ -385,26 +385,13 @@ exception when others then
 end;
 $$;
 
-create function crm_sync._pick(p_row jsonb, p_columns text[])
-returns jsonb
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
-    from jsonb_each(p_row) as fields
-    where fields.key = any (p_columns);
-$$;
-
 comment on table crm_sync.capture_failures is
     'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
-comment on column crm_sync.capture_failures.new_rows is 'The attached columns of the changed rows, as the statement left them.';
+comment on column crm_sync.capture_failures.new_rows is 'The changed rows, as the statement left them; whole, because a condition may use any column.';
 comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) is
     'Stores a statement''s changes for the tick; never raises.';
-comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a row that are named in the list and exist.';
 
-revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text),
-    crm_sync._pick(jsonb, text[]) from public;
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) from public;
 
 -- sql/crm_sync/04_ledger/deliveries.sql
 
@@ -661,7 +648,7 @@ declare
         p_watched);
     v_attachment crm_sync.attachments;
 begin
-    perform crm_sync._require_attachable(p_table, p_watched || v_columns);
+    perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     if not exists (select from crm_sync.routes where routes.route = p_route) then
         raise exception 'crm-sync knows no route "%"', p_route
             using errcode = 'CS002',
@@ -674,6 +661,7 @@ begin
         condition = excluded.condition, transition = excluded.transition, joined = excluded.joined
     returning * into v_attachment;
     perform crm_sync._reattach_table(v_attachment.table_name);
+    perform crm_sync._require_evaluable(v_attachment.table_name);
     return v_attachment;
 end;
 $$;
@@ -688,7 +676,7 @@ as $$
 declare
     v_related crm_sync.related_attachments;
 begin
-    perform crm_sync._require_attachable(p_table, p_watched);
+    perform crm_sync._require_attachable(p_table, p_watched, p_watched);
     if not exists (
         select from crm_sync.attachments
         where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route
@@ -702,11 +690,12 @@ begin
     set target_table = excluded.target_table, watched = excluded.watched, affected = excluded.affected
     returning * into v_related;
     perform crm_sync._reattach_table(v_related.table_name);
+    perform crm_sync._require_evaluable(v_related.table_name);
     return v_related;
 end;
 $$;
 
-create function crm_sync._require_attachable(p_table regclass, p_columns text[])
+create function crm_sync._require_attachable(p_table regclass, p_watched text[], p_columns text[])
 returns void
 language plpgsql
 stable
@@ -725,17 +714,43 @@ begin
         raise exception '% can not be attached: it has no primary key', p_table
             using errcode = 'CS004', hint = 'alter table … add primary key (…): deliveries name their row by it.';
     end if;
-    select string_agg(quote_ident(columns.name), ', ') into v_unknown
-    from unnest(p_columns) as columns (name)
+    select string_agg(quote_ident(columns.name), ', ' order by columns.position) into v_unknown
+    from (
+        select named.name, min(named.position) as position
+        from unnest(p_watched || p_columns) with ordinality as named (name, position)
+        group by named.name
+    ) as columns
     where not exists (
         select from pg_catalog.pg_attribute as attributes
         where attributes.attrelid = p_table and attributes.attname = columns.name
           and attributes.attnum > 0 and not attributes.attisdropped
     );
-    if v_unknown is not null or cardinality(p_columns) = 0 then
+    if v_unknown is not null or cardinality(p_watched) = 0 then
         raise exception '% has no column %', p_table, coalesce(v_unknown, 'to watch')
             using errcode = 'CS004', hint = 'Name columns of the table itself.';
     end if;
+end;
+$$;
+
+create function crm_sync._require_evaluable(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Over no rows at all, the generated queries are still parsed and planned: a wrong name or type shows now, not at
+    -- the first write.
+    perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', '[]');
+    perform crm_sync._records(attachments.table_name, attachments.route, '{}')
+    from crm_sync.attachments
+    where attachments.table_name = p_table_name;
+    if exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name) then
+        execute format('select from crm_sync.%I($1)', crm_sync._generated_name('related', p_table_name)) using '{}'::text[];
+    end if;
+exception when others then
+    raise exception '% can not be attached: %', p_table_name, sqlerrm
+        using errcode = 'CS004',
+              hint = 'Condition and ordering key speak of new, the transition also of old, joined of this; every other name is written in full.';
 end;
 $$;
 
@@ -743,10 +758,12 @@ comment on function crm_sync.attach(regclass, text, text[], text, text, text, te
     'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 table locked for 3 s. Role: owner of the table.';
 comment on function crm_sync.attach_related(regclass, text, regclass, text[], text) is
     'A change of these columns counts as a change of the rows of another table that the query (over new) names, as a customer''s of their requests. Safe to repeat. Errors: CS003 route not attached to the target, CS004. Role: owner of the table.';
-comment on function crm_sync._require_attachable(regclass, text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
+comment on function crm_sync._require_evaluable(text) is 'Raises CS004 unless every expression given for the table can be evaluated.';
+comment on function crm_sync._require_attachable(regclass, text[], text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
 
 revoke all on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text),
-    crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[]) from public;
+    crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[], text[]),
+    crm_sync._require_evaluable(text) from public;
 
 -- sql/crm_sync/05_capture/catalog.sql
 
@@ -867,29 +884,55 @@ as $$
 declare
     v_table_name text := crm_sync._table_name(p_table);
     v_detached   crm_sync.attachments[];
-    v_function   regprocedure;
+    v_left       text;
 begin
-    with detached as (
-        delete from crm_sync.attachments
-        where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
-        returning attachments.*
-    )
-    select array_agg(detached::crm_sync.attachments) into v_detached from detached;
-    delete from crm_sync.related_attachments as related
-    where related.table_name = v_table_name and related.route = coalesce(p_route, related.route);
-
+    -- Tables whose changes count as changes of this one lose their attachment with it.
+    for v_left in
+        with related as (
+            delete from crm_sync.related_attachments as related
+            where v_table_name in (related.table_name, related.target_table)
+              and related.route = coalesce(p_route, related.route)
+            returning related.table_name
+        )
+        select related.table_name from related
+        union
+        select v_table_name
+    loop
+        with detached as (
+            delete from crm_sync.attachments
+            where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
+            returning attachments.*
+        )
+        select coalesce(v_detached, array_agg(detached::crm_sync.attachments)) into v_detached from detached;
+        perform crm_sync._take_off(v_left);
+    end loop;
     perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
-    if exists (select from crm_sync.attachments where attachments.table_name = v_table_name)
-        or exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
-        perform crm_sync._reattach_table(v_table_name);
-    else
-        execute format('drop trigger if exists crm_sync_capture_insert on %s', v_table_name);
-        execute format('drop trigger if exists crm_sync_capture_update on %s', v_table_name);
-        for v_function in select crm_sync._generated_functions(v_table_name) loop
-            execute format('drop function %s', v_function);
-        end loop;
-    end if;
     return query select * from unnest(v_detached);
+end;
+$$;
+
+create function crm_sync._take_off(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_has_routes  boolean := exists (select from crm_sync.attachments where attachments.table_name = p_table_name);
+    v_has_related boolean := exists (
+        select from crm_sync.related_attachments as related where related.table_name = p_table_name);
+    v_function    regprocedure;
+begin
+    if not v_has_routes then
+        execute format('drop trigger if exists crm_sync_capture_insert on %s', p_table_name);
+    end if;
+    if v_has_routes or v_has_related then
+        perform crm_sync._reattach_table(p_table_name);
+        return;
+    end if;
+    execute format('drop trigger if exists crm_sync_capture_update on %s', p_table_name);
+    for v_function in select crm_sync._generated_functions(p_table_name) loop
+        execute format('drop function %s', v_function);
+    end loop;
 end;
 $$;
 
@@ -906,18 +949,19 @@ begin
     from pg_catalog.pg_proc as procedures
     where procedures.pronamespace = 'crm_sync'::regnamespace
       and procedures.proname in (
-          crm_sync._generated_name('_capture_', p_table_name),
-          crm_sync._generated_name('_recapture_', p_table_name),
-          crm_sync._generated_name('_related_', p_table_name)
+          crm_sync._generated_name('capture', p_table_name),
+          crm_sync._generated_name('recapture', p_table_name),
+          crm_sync._generated_name('related', p_table_name)
       );
 end;
 $$;
 
 comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 table locked for 3 s.';
+comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 
-revoke all on function crm_sync.detach(regclass, text), crm_sync._generated_functions(text) from public;
+revoke all on function crm_sync.detach(regclass, text), crm_sync._take_off(text), crm_sync._generated_functions(text) from public;
 
 -- sql/crm_sync/05_capture/fired.sql
 
@@ -925,19 +969,26 @@ revoke all on function crm_sync.detach(regclass, text), crm_sync._generated_func
 -- that captures changes handed to it as JSON (repair, backfill), and one a route that builds records.
 -- Called by attach() and reattach(). Every generated function is owned and executable by the installer alone.
 
-create function crm_sync._generated_name(p_prefix text, p_table_name text, p_suffix text default '')
+create function crm_sync._generated_name(p_kind text, p_table_name text, p_route text default null)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when plain.name ~ '^(_{1,2}[a-z0-9]+)+$' and length(plain.name) <= 63 then plain.name
-        else left(regexp_replace(lower(plain.name), '[^a-z0-9]+', '_', 'g'), 50) || '_' || left(md5(plain.name), 8)
-    end
-    from (
-        select p_prefix || regexp_replace(replace(p_table_name, '.', '__'), '^public__', '') || p_suffix as name
-    ) as plain;
+declare
+    -- Two underscores stand between the parts and in no function written by hand.
+    v_parts text[] := parse_ident(p_table_name) || p_route;
+    v_name  text;
+begin
+    if v_parts[1] = 'public' then
+        v_parts := v_parts[2:];
+    end if;
+    v_name := '_' || p_kind || '__' || array_to_string(v_parts, '__');
+    if length(v_name) <= 63 and (select bool_and(parts.part ~ '^[a-z0-9]+(_[a-z0-9]+)*$') from unnest(v_parts) as parts (part)) then
+        return v_name;
+    end if;
+    return left(regexp_replace(lower(v_name), '[^a-z0-9_]+', '_', 'g'), 50) || '__' || left(md5(p_table_name || ' ' || coalesce(p_route, '')), 8);
+end;
 $$;
 
 create function crm_sync._columns_sql(p_columns text[], p_alias text)
@@ -965,6 +1016,13 @@ begin
     if v_route.kind = 'event' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
                            crm_sync._columns_sql(p_attachment.columns, 'new'));
+    end if;
+    if v_route.kind = 'event' and p_operation <> 'RECAPTURE' then
+        -- As the statement left the row, not as it wrote it: an AFTER ROW trigger may have numbered it since.
+        v_record := format(
+            'coalesce((select to_jsonb(picked) from (select %s from %s as this where %s) as picked), %s)',
+            crm_sync._columns_sql(p_attachment.columns, 'this'), p_attachment.table_name,
+            replace(crm_sync._same_row_sql(v_table), 'old.', 'this.'), v_record);
     end if;
     return format(
         $sql$            select %s as position, %L as route, %L as destination, %s as row_id, (%s)::text as ordering_key,
@@ -1063,7 +1121,7 @@ $$;
 
 comment on function crm_sync._generated_name(text, text, text) is 'Name of a generated function: readable, at most 63 bytes, different for different tables.';
 comment on function crm_sync._columns_sql(text[], text) is 'SQL text: a list of aliased columns.';
-comment on function crm_sync._fired_sql(crm_sync.attachments, text) is 'SQL query over new_rows, and old_rows for UPDATE: the deliveries that one route fires.';
+comment on function crm_sync._fired_sql(crm_sync.attachments, text) is 'SQL query over new_rows, and old_rows unless for INSERT: the deliveries that one route fires. RECAPTURE takes the rows as given.';
 comment on function crm_sync._fired_where_sql(crm_sync.attachments, text) is 'Its join to old and its conditions.';
 comment on function crm_sync._last_is_dead(text, text, text) is 'Whether the newest delivery of this row and route is dead: then mending the row fires the route again.';
 comment on function crm_sync._all_fired_sql(text, text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';
@@ -1114,7 +1172,7 @@ exception when others then
 end;
 $capture$;
 $sql$,
-        crm_sync._generated_name('_capture_', p_table_name),
+        crm_sync._generated_name('capture', p_table_name),
         crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
         crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
         coalesce(crm_sync._related_sql(p_table_name), ''),
@@ -1155,63 +1213,40 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- to_jsonb of the whole row works whatever has happened to its columns; only attached ones are kept.
-    v_picked  text := format('crm_sync._pick(to_jsonb(%%1$s), %L)', crm_sync._attached_columns(p_table_name));
     v_row_ids text := crm_sync._row_id_sql(p_table_name::regclass, 'new');
 begin
+    -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
     return format(
         $sql$    begin
         if tg_op = 'INSERT' then
             perform crm_sync._capture_failed(
                 %1$L, tg_op,
                 null,
-                (select jsonb_agg(%3$s) from new_rows as new),
-                (select array_agg(%4$s) from new_rows as new),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
                 sqlstate, sqlerrm);
         else
             perform crm_sync._capture_failed(
                 %1$L, tg_op,
-                (select jsonb_agg(%2$s) from old_rows as old),
-                (select jsonb_agg(%3$s) from new_rows as new),
-                (select array_agg(%4$s) from new_rows as new),
+                (select jsonb_agg(to_jsonb(old)) from old_rows as old),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
                 sqlstate, sqlerrm);
         end if;
     exception when others then
         raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
     end;
 $sql$,
-        p_table_name, format(v_picked, 'old'), format(v_picked, 'new'), v_row_ids);
+        p_table_name, v_row_ids);
 end;
-$$;
-
-create function crm_sync._attached_columns(p_table_name text)
-returns text[]
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select array_agg(distinct used.column_name)
-    from (
-        select unnest(attachments.watched || attachments.columns) as column_name
-        from crm_sync.attachments
-        where attachments.table_name = p_table_name
-        union all
-        select unnest(related.watched)
-        from crm_sync.related_attachments as related
-        where related.table_name = p_table_name
-        union all
-        select keys.column_name
-        from crm_sync._primary_key(p_table_name::regclass) as keys
-    ) as used;
 $$;
 
 comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
 comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statement of a capture function that captures an INSERT or an UPDATE.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
-comment on function crm_sync._attached_columns(text) is 'Every column of a table that some attachment names, and its primary key.';
 
 revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
-    crm_sync._capture_handler_sql(text), crm_sync._attached_columns(text) from public;
+    crm_sync._capture_handler_sql(text) from public;
 
 -- sql/crm_sync/05_capture/function_recapture.sql
 
@@ -1224,10 +1259,10 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when crm_sync._all_fired_sql(p_table_name, 'UPDATE') is not null then format(
+    select case when crm_sync._all_fired_sql(p_table_name, 'RECAPTURE') is not null then format(
         $sql$
 create or replace function crm_sync.%1$I(
-    p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean
+    p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean, p_captured_at timestamptz
 )
 returns setof bigint
 language plpgsql
@@ -1238,9 +1273,10 @@ begin
     with new_rows as (select * from jsonb_populate_recordset(null::%2$s, p_new_rows)),
     old_rows as (select * from jsonb_populate_recordset(null::%2$s, p_old_rows))
     insert into crm_sync.deliveries (
-        route, destination, table_name, row_id, operation, ordering_key, record, is_backfill
+        route, destination, table_name, row_id, operation, ordering_key, record, is_backfill, captured_at
     )
-    select fired.route, fired.destination, %2$L, fired.row_id, p_operation, fired.ordering_key, fired.record, p_is_backfill
+    select fired.route, fired.destination, %2$L, fired.row_id, p_operation, fired.ordering_key, fired.record,
+           p_is_backfill, p_captured_at
     from (
 %3$s    ) as fired
     where p_routes is null or fired.route = any (p_routes)
@@ -1248,7 +1284,7 @@ begin
 end;
 $recapture$;
 $sql$,
-        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name, 'UPDATE')) end;
+        crm_sync._generated_name('recapture', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name, 'RECAPTURE')) end;
 $$;
 
 comment on function crm_sync._recapture_function_sql(text) is 'SQL text of a table''s recapture function; null where no route is attached.';
@@ -1296,7 +1332,7 @@ begin
 end;
 $record$;
 $sql$,
-        crm_sync._generated_name('_record_', p_attachment.table_name, '__' || p_attachment.route),
+        crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
         v_record, v_joined, v_source);
 end;
 $$;
@@ -1320,7 +1356,7 @@ begin
     %s
     else
         return query execute format(
-            'select * from crm_sync.%%I($1)', crm_sync._generated_name('_record_', p_table_name, '__' || p_route)
+            'select * from crm_sync.%%I($1)', crm_sync._generated_name('record', p_table_name, p_route)
         ) using p_delivery_ids;
     end if;
 end;
@@ -1331,7 +1367,7 @@ $sql$,
                 $sql$if p_table_name = %L and p_route = %L then
         return query select * from crm_sync.%I(p_delivery_ids);$sql$,
                 attachments.table_name, attachments.route,
-                crm_sync._generated_name('_record_', attachments.table_name, '__' || attachments.route)
+                crm_sync._generated_name('record', attachments.table_name, attachments.route)
             ), e'\n    els' order by attachments.table_name, attachments.route)
             from crm_sync.attachments
         ), 'if false then'));
@@ -1367,7 +1403,7 @@ begin
 end;
 $related$;
 $sql$,
-        crm_sync._generated_name('_related_', p_table_name),
+        crm_sync._generated_name('related', p_table_name),
         string_agg(format(
             $sql$    select distinct %L, %L, affected.row_id
     from unnest(p_row_ids) as changed (row_id)
@@ -1445,16 +1481,16 @@ declare
 begin
     for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
         perform crm_sync._create_generated(
-            crm_sync._generated_name('_record_', p_table_name, '__' || v_attachment.route),
+            crm_sync._generated_name('record', p_table_name, v_attachment.route),
             crm_sync._record_function_sql(v_attachment));
     end loop;
     perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     perform crm_sync._create_generated(
-        crm_sync._generated_name('_recapture_', p_table_name), crm_sync._recapture_function_sql(p_table_name));
+        crm_sync._generated_name('recapture', p_table_name), crm_sync._recapture_function_sql(p_table_name));
     perform crm_sync._create_generated(
-        crm_sync._generated_name('_related_', p_table_name), crm_sync._related_function_sql(p_table_name));
+        crm_sync._generated_name('related', p_table_name), crm_sync._related_function_sql(p_table_name));
     perform crm_sync._create_generated(
-        crm_sync._generated_name('_capture_', p_table_name), crm_sync._capture_function_sql(p_table_name));
+        crm_sync._generated_name('capture', p_table_name), crm_sync._capture_function_sql(p_table_name));
     if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
         perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_insert',
             'after insert on %s referencing new table as new_rows');
@@ -1495,7 +1531,7 @@ begin
         where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
     ) then
         execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
-                       p_trigger, p_table_name, crm_sync._generated_name('_capture_', p_table_name));
+                       p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
     end if;
 end;
 $$;
@@ -1992,7 +2028,10 @@ begin
     from jsonb_each(p_covers) as covers (leader, ids)
     join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
     cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
-    where deliveries.delivery_id = covered.delivery_id::bigint;
+    -- What one of them covered before is covered by the newest, too.
+    where deliveries.delivery_id = covered.delivery_id::bigint
+       or (deliveries.covered_by = covered.delivery_id::bigint
+           and deliveries.ordering_key = leaders.ordering_key and deliveries.status = 'pending');
 end;
 $$;
 
@@ -2105,8 +2144,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest: the older
-    -- ones are superseded when it is delivered, and tried in turn if it goes dead.
+    -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest, which covers
+    -- the older ones: while it waits they wait with it, and are tried if it goes dead.
     return query
     with unfinished as (
         select deliveries.delivery_id, deliveries.ordering_key, deliveries.next_attempt_at,
@@ -2121,6 +2160,10 @@ begin
         where deliveries.ordering_key = any (p_keys)
           and deliveries.destination = p_destination
           and deliveries.status in ('pending', 'in_flight')
+          and not exists (
+              select from crm_sync.deliveries as coverers
+              where coverers.delivery_id = deliveries.covered_by and coverers.status in ('pending', 'in_flight')
+          )
         window key_order as (
             partition by deliveries.ordering_key
             order by deliveries.claimed_at nulls last, deliveries.delivery_id
@@ -2742,9 +2785,9 @@ begin
             settlements.envelope_failed, settlements.status, settlements.retry_after, settlements.error_code, settlements.error
         )::crm_sync.settlement order by settlements.delivery_id), '{}')
         from (
-            select distinct on (given.delivery_id) given.*
+            select distinct on (given.delivery_id, given.envelope_id) given.*
             from unnest(p_settlements) as given
-            order by given.delivery_id, given.envelope_failed
+            order by given.delivery_id, given.envelope_id, given.envelope_failed
         ) as settlements
         join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
          and deliveries.envelope_id = settlements.envelope_id
@@ -2850,7 +2893,8 @@ begin
         select deliveries.destination from crm_sync.deliveries
         where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
     );
-    -- The older states that a delivered one covers; and the dead ones that a newer delivery of the row stands for.
+    -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
+    -- the dead ones that a newer delivery of the row stands for.
     update crm_sync.deliveries
     set status = 'superseded', superseded_by = newer.delivery_id, finished_at = p_now, is_parked = false
     from crm_sync.deliveries as newer
@@ -2860,7 +2904,8 @@ begin
       and deliveries.route = newer.route
       and deliveries.delivery_id <> newer.delivery_id
       and (
-          (newer.status = 'delivered' and deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id)
+          (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
+           and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
           or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
       );
     for v_group in
@@ -2920,6 +2965,15 @@ begin
     end if;
     select array_agg(crm_sync._read_result(p_envelope_id, results.result)) into v_settlements
     from jsonb_array_elements(v_answer -> 'results') as results (result);
+    -- A word that this version does not know, or no delivery: nothing of it can be believed.
+    if exists (
+        select from unnest(v_settlements) as settlements
+        where settlements.delivery_id is null
+           or settlements.outcome is null
+           or settlements.outcome <> all (array['delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown'])
+    ) then
+        return null;
+    end if;
     return v_settlements;
 exception when others then
     return null;
@@ -3093,7 +3147,9 @@ begin
         for update skip locked
     loop
         begin
-            perform crm_sync._recapture(v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows);
+            perform crm_sync._recapture(
+                v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows,
+                p_captured_at => v_failure.failed_at);
             if v_failure.operation = 'UPDATE' then
                 insert into crm_sync.related_changes (table_name, row_id)
                 select v_failure.table_name, ids.row_id
@@ -3120,7 +3176,7 @@ $$;
 
 create function crm_sync._recapture(
     p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb,
-    p_routes text[] default null, p_is_backfill boolean default false
+    p_routes text[] default null, p_is_backfill boolean default false, p_captured_at timestamptz default clock_timestamp()
 )
 returns setof bigint
 language plpgsql
@@ -3129,18 +3185,18 @@ as $$
 begin
     if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
         return query execute format(
-            'select * from crm_sync.%I($1, $2, $3, $4, $5)', crm_sync._generated_name('_recapture_', p_table_name)
-        ) using p_operation, p_old_rows, p_new_rows, p_routes, p_is_backfill;
+            'select * from crm_sync.%I($1, $2, $3, $4, $5, $6)', crm_sync._generated_name('recapture', p_table_name)
+        ) using p_operation, p_old_rows, p_new_rows, p_routes, p_is_backfill, p_captured_at;
     end if;
 end;
 $$;
 
 comment on function crm_sync._capture_missed(timestamptz) is 'Captures stored changes, oldest first; returns how many statements. One that fails again waits, longer each time, 5 minutes at most. Part of the tick.';
-comment on function crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean) is
+comment on function crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) is
     'Captures changes given as rows in JSON, as the table''s trigger would have; returns the new deliveries.';
 
 revoke all on function crm_sync._capture_missed(timestamptz),
-    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean) from public;
+    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
 
 -- sql/crm_sync/08_reconcile/reconcile.sql
 
@@ -3156,19 +3212,22 @@ declare
     v_secrets     text[] := crm_sync._signing_secrets();
     v_request     record;
     v_settlements crm_sync.settlement[] := '{}';
+    v_closed      uuid[];
     v_missing     uuid[];
 begin
     for v_request in select * from crm_sync._requests_in_flight() loop
         if v_request.is_answered then
             v_settlements := v_settlements || crm_sync._take_answer(
                 v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
+            v_closed := v_closed || v_request.envelope_id;
         elsif v_request.is_queued and v_request.lease_until <= p_now then
             v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
         elsif not v_request.is_queued then
             v_missing := v_missing || v_request.envelope_id;
         end if;
     end loop;
-    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now) || crm_sync._take_failed(p_now);
+    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now);
+    v_settlements := v_settlements || crm_sync._take_unspoken(v_closed || v_missing);
     return crm_sync._settle(v_settlements, p_now);
 end;
 $$;
@@ -3221,23 +3280,25 @@ begin
 end;
 $$;
 
-create function crm_sync._take_failed(p_now timestamptz)
+create function crm_sync._take_unspoken(p_envelope_ids uuid[])
 returns crm_sync.settlement[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- What no usable answer speaks of, also a delivery that a signed answer left out. No attempt counted.
+    -- Of an envelope that failed everything, of one that was answered what the answer leaves out. No attempt counted.
     return (
         select coalesce(array_agg(row(
             deliveries.delivery_id, deliveries.envelope_id, 'unknown', false, true, null, null, 'no_usable_answer',
-            coalesce('HTTP ' || envelopes.http_status, 'no answer in time') || ' from the function, not signed by it'
+            case
+                when envelopes.status = 'answered' then 'the function''s answer leaves this delivery out'
+                when envelopes.http_status is null then 'no answer from the function'
+                else 'HTTP ' || envelopes.http_status || ', not signed by the function'
+            end
         )::crm_sync.settlement), '{}')
-        from crm_sync.deliveries
-        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
-        where deliveries.status = 'in_flight'
-          and envelopes.status = 'failed'
-          and envelopes.settled_at = p_now
+        from crm_sync.envelopes
+        join crm_sync.deliveries on deliveries.envelope_id = envelopes.envelope_id and deliveries.status = 'in_flight'
+        where envelopes.envelope_id = any (p_envelope_ids)
     );
 end;
 $$;
@@ -3245,10 +3306,10 @@ $$;
 comment on function crm_sync._reconcile(timestamptz) is 'Settles what pg_net has answered, lost or kept too long; returns how many deliveries. Part of the tick.';
 comment on function crm_sync._requests_in_flight() is 'Each request of ours in flight, beside pg_net''s queue and answers, in one snapshot.';
 comment on function crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz) is 'Closes an answered envelope: answered if the answer is ours, else failed; its outcomes.';
-comment on function crm_sync._take_failed(timestamptz) is 'Settlements for the envelopes that failed now.';
+comment on function crm_sync._take_unspoken(uuid[]) is 'Settlements for what no usable answer speaks of in these closed envelopes; settle prefers the answer''s.';
 
 revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
-    crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_failed(timestamptz) from public;
+    crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_unspoken(uuid[]) from public;
 
 -- sql/crm_sync/08_reconcile/related.sql
 
@@ -3265,20 +3326,25 @@ declare
     v_change   record;
     v_count    int := 0;
 begin
+    -- The time is read after this statement's snapshot: whoever claims later than it sees these changes.
+    with seen as materialized (
+        select clock_timestamp() as seen_at
+    )
     update crm_sync.related_changes as changes
-    set first_seen_at = clock_timestamp(), horizon = pg_snapshot_xmax(pg_current_snapshot())
+    set first_seen_at = seen.seen_at, horizon = pg_snapshot_xmax(pg_current_snapshot())
+    from seen
     where changes.first_seen_at is null;
 
     for v_change in
         select changes.table_name,
                changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
-               max(changes.first_seen_at) as seen_at,
+               changes.first_seen_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        group by changes.table_name, is_last_look
+        group by changes.table_name, is_last_look, changes.first_seen_at
     loop
-        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.seen_at);
+        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.first_seen_at);
         delete from crm_sync.related_changes as changes
         where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
     end loop;
@@ -3304,7 +3370,7 @@ begin
                 or crm_sync._last_is_dead(affected.target_table, affected.row_id, affected.route))
            and not crm_sync._is_captured_since(affected.target_table, affected.row_id, affected.route, $2)
          group by affected.route, affected.target_table',
-        crm_sync._generated_name('_related_', p_table_name)
+        crm_sync._generated_name('related', p_table_name)
     ) using p_row_ids, p_seen_at
     loop
         v_count := v_count + (
@@ -3597,6 +3663,17 @@ begin
 end;
 $$;
 
+create function crm_sync._pick(p_row jsonb, p_columns text[])
+returns jsonb
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
+    from jsonb_each(p_row) as fields
+    where fields.key = any (p_columns);
+$$;
+
 create function crm_sync.repair_missing(p_limit int default 100)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
@@ -3632,10 +3709,11 @@ $$;
 comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
+comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a record that are named in the list.';
 comment on function crm_sync.repair_missing(int) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. Safe to repeat. Role: owner.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments), crm_sync._pick(jsonb, text[]),
     crm_sync.repair_missing(int) from public;
 
 -- sql/crm_sync/09_operate/operations.sql

@@ -38,23 +38,10 @@ exception when others then
 end;
 $$;
 
-create function crm_sync._pick(p_row jsonb, p_columns text[])
-returns jsonb
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
-    from jsonb_each(p_row) as fields
-    where fields.key = any (p_columns);
-$$;
-
 comment on table crm_sync.capture_failures is
     'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
-comment on column crm_sync.capture_failures.new_rows is 'The attached columns of the changed rows, as the statement left them.';
+comment on column crm_sync.capture_failures.new_rows is 'The changed rows, as the statement left them; whole, because a condition may use any column.';
 comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) is
     'Stores a statement''s changes for the tick; never raises.';
-comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a row that are named in the list and exist.';
 
-revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text),
-    crm_sync._pick(jsonb, text[]) from public;
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) from public;

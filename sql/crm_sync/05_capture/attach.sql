@@ -23,7 +23,7 @@ declare
         p_watched);
     v_attachment crm_sync.attachments;
 begin
-    perform crm_sync._require_attachable(p_table, p_watched || v_columns);
+    perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     if not exists (select from crm_sync.routes where routes.route = p_route) then
         raise exception 'crm-sync knows no route "%"', p_route
             using errcode = 'CS002',
@@ -36,6 +36,7 @@ begin
         condition = excluded.condition, transition = excluded.transition, joined = excluded.joined
     returning * into v_attachment;
     perform crm_sync._reattach_table(v_attachment.table_name);
+    perform crm_sync._require_evaluable(v_attachment.table_name);
     return v_attachment;
 end;
 $$;
@@ -50,7 +51,7 @@ as $$
 declare
     v_related crm_sync.related_attachments;
 begin
-    perform crm_sync._require_attachable(p_table, p_watched);
+    perform crm_sync._require_attachable(p_table, p_watched, p_watched);
     if not exists (
         select from crm_sync.attachments
         where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route
@@ -64,11 +65,12 @@ begin
     set target_table = excluded.target_table, watched = excluded.watched, affected = excluded.affected
     returning * into v_related;
     perform crm_sync._reattach_table(v_related.table_name);
+    perform crm_sync._require_evaluable(v_related.table_name);
     return v_related;
 end;
 $$;
 
-create function crm_sync._require_attachable(p_table regclass, p_columns text[])
+create function crm_sync._require_attachable(p_table regclass, p_watched text[], p_columns text[])
 returns void
 language plpgsql
 stable
@@ -87,17 +89,43 @@ begin
         raise exception '% can not be attached: it has no primary key', p_table
             using errcode = 'CS004', hint = 'alter table … add primary key (…): deliveries name their row by it.';
     end if;
-    select string_agg(quote_ident(columns.name), ', ') into v_unknown
-    from unnest(p_columns) as columns (name)
+    select string_agg(quote_ident(columns.name), ', ' order by columns.position) into v_unknown
+    from (
+        select named.name, min(named.position) as position
+        from unnest(p_watched || p_columns) with ordinality as named (name, position)
+        group by named.name
+    ) as columns
     where not exists (
         select from pg_catalog.pg_attribute as attributes
         where attributes.attrelid = p_table and attributes.attname = columns.name
           and attributes.attnum > 0 and not attributes.attisdropped
     );
-    if v_unknown is not null or cardinality(p_columns) = 0 then
+    if v_unknown is not null or cardinality(p_watched) = 0 then
         raise exception '% has no column %', p_table, coalesce(v_unknown, 'to watch')
             using errcode = 'CS004', hint = 'Name columns of the table itself.';
     end if;
+end;
+$$;
+
+create function crm_sync._require_evaluable(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Over no rows at all, the generated queries are still parsed and planned: a wrong name or type shows now, not at
+    -- the first write.
+    perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', '[]');
+    perform crm_sync._records(attachments.table_name, attachments.route, '{}')
+    from crm_sync.attachments
+    where attachments.table_name = p_table_name;
+    if exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name) then
+        execute format('select from crm_sync.%I($1)', crm_sync._generated_name('related', p_table_name)) using '{}'::text[];
+    end if;
+exception when others then
+    raise exception '% can not be attached: %', p_table_name, sqlerrm
+        using errcode = 'CS004',
+              hint = 'Condition and ordering key speak of new, the transition also of old, joined of this; every other name is written in full.';
 end;
 $$;
 
@@ -105,7 +133,9 @@ comment on function crm_sync.attach(regclass, text, text[], text, text, text, te
     'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 table locked for 3 s. Role: owner of the table.';
 comment on function crm_sync.attach_related(regclass, text, regclass, text[], text) is
     'A change of these columns counts as a change of the rows of another table that the query (over new) names, as a customer''s of their requests. Safe to repeat. Errors: CS003 route not attached to the target, CS004. Role: owner of the table.';
-comment on function crm_sync._require_attachable(regclass, text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
+comment on function crm_sync._require_evaluable(text) is 'Raises CS004 unless every expression given for the table can be evaluated.';
+comment on function crm_sync._require_attachable(regclass, text[], text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
 
 revoke all on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text),
-    crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[]) from public;
+    crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[], text[]),
+    crm_sync._require_evaluable(text) from public;

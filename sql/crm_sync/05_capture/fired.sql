@@ -2,19 +2,26 @@
 -- that captures changes handed to it as JSON (repair, backfill), and one a route that builds records.
 -- Called by attach() and reattach(). Every generated function is owned and executable by the installer alone.
 
-create function crm_sync._generated_name(p_prefix text, p_table_name text, p_suffix text default '')
+create function crm_sync._generated_name(p_kind text, p_table_name text, p_route text default null)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when plain.name ~ '^(_{1,2}[a-z0-9]+)+$' and length(plain.name) <= 63 then plain.name
-        else left(regexp_replace(lower(plain.name), '[^a-z0-9]+', '_', 'g'), 50) || '_' || left(md5(plain.name), 8)
-    end
-    from (
-        select p_prefix || regexp_replace(replace(p_table_name, '.', '__'), '^public__', '') || p_suffix as name
-    ) as plain;
+declare
+    -- Two underscores stand between the parts and in no function written by hand.
+    v_parts text[] := parse_ident(p_table_name) || p_route;
+    v_name  text;
+begin
+    if v_parts[1] = 'public' then
+        v_parts := v_parts[2:];
+    end if;
+    v_name := '_' || p_kind || '__' || array_to_string(v_parts, '__');
+    if length(v_name) <= 63 and (select bool_and(parts.part ~ '^[a-z0-9]+(_[a-z0-9]+)*$') from unnest(v_parts) as parts (part)) then
+        return v_name;
+    end if;
+    return left(regexp_replace(lower(v_name), '[^a-z0-9_]+', '_', 'g'), 50) || '__' || left(md5(p_table_name || ' ' || coalesce(p_route, '')), 8);
+end;
 $$;
 
 create function crm_sync._columns_sql(p_columns text[], p_alias text)
@@ -42,6 +49,13 @@ begin
     if v_route.kind = 'event' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
                            crm_sync._columns_sql(p_attachment.columns, 'new'));
+    end if;
+    if v_route.kind = 'event' and p_operation <> 'RECAPTURE' then
+        -- As the statement left the row, not as it wrote it: an AFTER ROW trigger may have numbered it since.
+        v_record := format(
+            'coalesce((select to_jsonb(picked) from (select %s from %s as this where %s) as picked), %s)',
+            crm_sync._columns_sql(p_attachment.columns, 'this'), p_attachment.table_name,
+            replace(crm_sync._same_row_sql(v_table), 'old.', 'this.'), v_record);
     end if;
     return format(
         $sql$            select %s as position, %L as route, %L as destination, %s as row_id, (%s)::text as ordering_key,
@@ -140,7 +154,7 @@ $$;
 
 comment on function crm_sync._generated_name(text, text, text) is 'Name of a generated function: readable, at most 63 bytes, different for different tables.';
 comment on function crm_sync._columns_sql(text[], text) is 'SQL text: a list of aliased columns.';
-comment on function crm_sync._fired_sql(crm_sync.attachments, text) is 'SQL query over new_rows, and old_rows for UPDATE: the deliveries that one route fires.';
+comment on function crm_sync._fired_sql(crm_sync.attachments, text) is 'SQL query over new_rows, and old_rows unless for INSERT: the deliveries that one route fires. RECAPTURE takes the rows as given.';
 comment on function crm_sync._fired_where_sql(crm_sync.attachments, text) is 'Its join to old and its conditions.';
 comment on function crm_sync._last_is_dead(text, text, text) is 'Whether the newest delivery of this row and route is dead: then mending the row fires the route again.';
 comment on function crm_sync._all_fired_sql(text, text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';

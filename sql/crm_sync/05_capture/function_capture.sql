@@ -37,7 +37,7 @@ exception when others then
 end;
 $capture$;
 $sql$,
-        crm_sync._generated_name('_capture_', p_table_name),
+        crm_sync._generated_name('capture', p_table_name),
         crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
         crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
         coalesce(crm_sync._related_sql(p_table_name), ''),
@@ -78,60 +78,37 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- to_jsonb of the whole row works whatever has happened to its columns; only attached ones are kept.
-    v_picked  text := format('crm_sync._pick(to_jsonb(%%1$s), %L)', crm_sync._attached_columns(p_table_name));
     v_row_ids text := crm_sync._row_id_sql(p_table_name::regclass, 'new');
 begin
+    -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
     return format(
         $sql$    begin
         if tg_op = 'INSERT' then
             perform crm_sync._capture_failed(
                 %1$L, tg_op,
                 null,
-                (select jsonb_agg(%3$s) from new_rows as new),
-                (select array_agg(%4$s) from new_rows as new),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
                 sqlstate, sqlerrm);
         else
             perform crm_sync._capture_failed(
                 %1$L, tg_op,
-                (select jsonb_agg(%2$s) from old_rows as old),
-                (select jsonb_agg(%3$s) from new_rows as new),
-                (select array_agg(%4$s) from new_rows as new),
+                (select jsonb_agg(to_jsonb(old)) from old_rows as old),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
                 sqlstate, sqlerrm);
         end if;
     exception when others then
         raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
     end;
 $sql$,
-        p_table_name, format(v_picked, 'old'), format(v_picked, 'new'), v_row_ids);
+        p_table_name, v_row_ids);
 end;
-$$;
-
-create function crm_sync._attached_columns(p_table_name text)
-returns text[]
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select array_agg(distinct used.column_name)
-    from (
-        select unnest(attachments.watched || attachments.columns) as column_name
-        from crm_sync.attachments
-        where attachments.table_name = p_table_name
-        union all
-        select unnest(related.watched)
-        from crm_sync.related_attachments as related
-        where related.table_name = p_table_name
-        union all
-        select keys.column_name
-        from crm_sync._primary_key(p_table_name::regclass) as keys
-    ) as used;
 $$;
 
 comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
 comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statement of a capture function that captures an INSERT or an UPDATE.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
-comment on function crm_sync._attached_columns(text) is 'Every column of a table that some attachment names, and its primary key.';
 
 revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
-    crm_sync._capture_handler_sql(text), crm_sync._attached_columns(text) from public;
+    crm_sync._capture_handler_sql(text) from public;

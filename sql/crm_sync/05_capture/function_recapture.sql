@@ -7,10 +7,10 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when crm_sync._all_fired_sql(p_table_name, 'UPDATE') is not null then format(
+    select case when crm_sync._all_fired_sql(p_table_name, 'RECAPTURE') is not null then format(
         $sql$
 create or replace function crm_sync.%1$I(
-    p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean
+    p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean, p_captured_at timestamptz
 )
 returns setof bigint
 language plpgsql
@@ -21,9 +21,10 @@ begin
     with new_rows as (select * from jsonb_populate_recordset(null::%2$s, p_new_rows)),
     old_rows as (select * from jsonb_populate_recordset(null::%2$s, p_old_rows))
     insert into crm_sync.deliveries (
-        route, destination, table_name, row_id, operation, ordering_key, record, is_backfill
+        route, destination, table_name, row_id, operation, ordering_key, record, is_backfill, captured_at
     )
-    select fired.route, fired.destination, %2$L, fired.row_id, p_operation, fired.ordering_key, fired.record, p_is_backfill
+    select fired.route, fired.destination, %2$L, fired.row_id, p_operation, fired.ordering_key, fired.record,
+           p_is_backfill, p_captured_at
     from (
 %3$s    ) as fired
     where p_routes is null or fired.route = any (p_routes)
@@ -31,7 +32,7 @@ begin
 end;
 $recapture$;
 $sql$,
-        crm_sync._generated_name('_recapture_', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name, 'UPDATE')) end;
+        crm_sync._generated_name('recapture', p_table_name), p_table_name, crm_sync._all_fired_sql(p_table_name, 'RECAPTURE')) end;
 $$;
 
 comment on function crm_sync._recapture_function_sql(text) is 'SQL text of a table''s recapture function; null where no route is attached.';

@@ -37,7 +37,7 @@ begin
 end;
 $record$;
 $sql$,
-        crm_sync._generated_name('_record_', p_attachment.table_name, '__' || p_attachment.route),
+        crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
         v_record, v_joined, v_source);
 end;
 $$;
@@ -61,7 +61,7 @@ begin
     %s
     else
         return query execute format(
-            'select * from crm_sync.%%I($1)', crm_sync._generated_name('_record_', p_table_name, '__' || p_route)
+            'select * from crm_sync.%%I($1)', crm_sync._generated_name('record', p_table_name, p_route)
         ) using p_delivery_ids;
     end if;
 end;
@@ -72,7 +72,7 @@ $sql$,
                 $sql$if p_table_name = %L and p_route = %L then
         return query select * from crm_sync.%I(p_delivery_ids);$sql$,
                 attachments.table_name, attachments.route,
-                crm_sync._generated_name('_record_', attachments.table_name, '__' || attachments.route)
+                crm_sync._generated_name('record', attachments.table_name, attachments.route)
             ), e'\n    els' order by attachments.table_name, attachments.route)
             from crm_sync.attachments
         ), 'if false then'));

@@ -20,7 +20,7 @@ begin
 end;
 $related$;
 $sql$,
-        crm_sync._generated_name('_related_', p_table_name),
+        crm_sync._generated_name('related', p_table_name),
         string_agg(format(
             $sql$    select distinct %L, %L, affected.row_id
     from unnest(p_row_ids) as changed (row_id)

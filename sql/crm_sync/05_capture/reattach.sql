@@ -30,16 +30,16 @@ declare
 begin
     for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
         perform crm_sync._create_generated(
-            crm_sync._generated_name('_record_', p_table_name, '__' || v_attachment.route),
+            crm_sync._generated_name('record', p_table_name, v_attachment.route),
             crm_sync._record_function_sql(v_attachment));
     end loop;
     perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     perform crm_sync._create_generated(
-        crm_sync._generated_name('_recapture_', p_table_name), crm_sync._recapture_function_sql(p_table_name));
+        crm_sync._generated_name('recapture', p_table_name), crm_sync._recapture_function_sql(p_table_name));
     perform crm_sync._create_generated(
-        crm_sync._generated_name('_related_', p_table_name), crm_sync._related_function_sql(p_table_name));
+        crm_sync._generated_name('related', p_table_name), crm_sync._related_function_sql(p_table_name));
     perform crm_sync._create_generated(
-        crm_sync._generated_name('_capture_', p_table_name), crm_sync._capture_function_sql(p_table_name));
+        crm_sync._generated_name('capture', p_table_name), crm_sync._capture_function_sql(p_table_name));
     if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
         perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_insert',
             'after insert on %s referencing new table as new_rows');
@@ -80,7 +80,7 @@ begin
         where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
     ) then
         execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
-                       p_trigger, p_table_name, crm_sync._generated_name('_capture_', p_table_name));
+                       p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
     end if;
 end;
 $$;

@@ -70,7 +70,10 @@ begin
     from jsonb_each(p_covers) as covers (leader, ids)
     join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
     cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
-    where deliveries.delivery_id = covered.delivery_id::bigint;
+    -- What one of them covered before is covered by the newest, too.
+    where deliveries.delivery_id = covered.delivery_id::bigint
+       or (deliveries.covered_by = covered.delivery_id::bigint
+           and deliveries.ordering_key = leaders.ordering_key and deliveries.status = 'pending');
 end;
 $$;
 

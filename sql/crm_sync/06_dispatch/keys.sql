@@ -21,8 +21,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest: the older
-    -- ones are superseded when it is delivered, and tried in turn if it goes dead.
+    -- What was attempted stays in front. A contiguous run of one state route and row is led by its newest, which covers
+    -- the older ones: while it waits they wait with it, and are tried if it goes dead.
     return query
     with unfinished as (
         select deliveries.delivery_id, deliveries.ordering_key, deliveries.next_attempt_at,
@@ -37,6 +37,10 @@ begin
         where deliveries.ordering_key = any (p_keys)
           and deliveries.destination = p_destination
           and deliveries.status in ('pending', 'in_flight')
+          and not exists (
+              select from crm_sync.deliveries as coverers
+              where coverers.delivery_id = deliveries.covered_by and coverers.status in ('pending', 'in_flight')
+          )
         window key_order as (
             partition by deliveries.ordering_key
             order by deliveries.claimed_at nulls last, deliveries.delivery_id

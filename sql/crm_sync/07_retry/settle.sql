@@ -69,9 +69,9 @@ begin
             settlements.envelope_failed, settlements.status, settlements.retry_after, settlements.error_code, settlements.error
         )::crm_sync.settlement order by settlements.delivery_id), '{}')
         from (
-            select distinct on (given.delivery_id) given.*
+            select distinct on (given.delivery_id, given.envelope_id) given.*
             from unnest(p_settlements) as given
-            order by given.delivery_id, given.envelope_failed
+            order by given.delivery_id, given.envelope_id, given.envelope_failed
         ) as settlements
         join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
          and deliveries.envelope_id = settlements.envelope_id
@@ -177,7 +177,8 @@ begin
         select deliveries.destination from crm_sync.deliveries
         where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
     );
-    -- The older states that a delivered one covers; and the dead ones that a newer delivery of the row stands for.
+    -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
+    -- the dead ones that a newer delivery of the row stands for.
     update crm_sync.deliveries
     set status = 'superseded', superseded_by = newer.delivery_id, finished_at = p_now, is_parked = false
     from crm_sync.deliveries as newer
@@ -187,7 +188,8 @@ begin
       and deliveries.route = newer.route
       and deliveries.delivery_id <> newer.delivery_id
       and (
-          (newer.status = 'delivered' and deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id)
+          (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
+           and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
           or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
       );
     for v_group in

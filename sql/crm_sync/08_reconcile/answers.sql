@@ -25,6 +25,15 @@ begin
     end if;
     select array_agg(crm_sync._read_result(p_envelope_id, results.result)) into v_settlements
     from jsonb_array_elements(v_answer -> 'results') as results (result);
+    -- A word that this version does not know, or no delivery: nothing of it can be believed.
+    if exists (
+        select from unnest(v_settlements) as settlements
+        where settlements.delivery_id is null
+           or settlements.outcome is null
+           or settlements.outcome <> all (array['delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown'])
+    ) then
+        return null;
+    end if;
     return v_settlements;
 exception when others then
     return null;

@@ -10,19 +10,22 @@ declare
     v_secrets     text[] := crm_sync._signing_secrets();
     v_request     record;
     v_settlements crm_sync.settlement[] := '{}';
+    v_closed      uuid[];
     v_missing     uuid[];
 begin
     for v_request in select * from crm_sync._requests_in_flight() loop
         if v_request.is_answered then
             v_settlements := v_settlements || crm_sync._take_answer(
                 v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
+            v_closed := v_closed || v_request.envelope_id;
         elsif v_request.is_queued and v_request.lease_until <= p_now then
             v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
         elsif not v_request.is_queued then
             v_missing := v_missing || v_request.envelope_id;
         end if;
     end loop;
-    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now) || crm_sync._take_failed(p_now);
+    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now);
+    v_settlements := v_settlements || crm_sync._take_unspoken(v_closed || v_missing);
     return crm_sync._settle(v_settlements, p_now);
 end;
 $$;
@@ -75,23 +78,25 @@ begin
 end;
 $$;
 
-create function crm_sync._take_failed(p_now timestamptz)
+create function crm_sync._take_unspoken(p_envelope_ids uuid[])
 returns crm_sync.settlement[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- What no usable answer speaks of, also a delivery that a signed answer left out. No attempt counted.
+    -- Of an envelope that failed everything, of one that was answered what the answer leaves out. No attempt counted.
     return (
         select coalesce(array_agg(row(
             deliveries.delivery_id, deliveries.envelope_id, 'unknown', false, true, null, null, 'no_usable_answer',
-            coalesce('HTTP ' || envelopes.http_status, 'no answer in time') || ' from the function, not signed by it'
+            case
+                when envelopes.status = 'answered' then 'the function''s answer leaves this delivery out'
+                when envelopes.http_status is null then 'no answer from the function'
+                else 'HTTP ' || envelopes.http_status || ', not signed by the function'
+            end
         )::crm_sync.settlement), '{}')
-        from crm_sync.deliveries
-        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
-        where deliveries.status = 'in_flight'
-          and envelopes.status = 'failed'
-          and envelopes.settled_at = p_now
+        from crm_sync.envelopes
+        join crm_sync.deliveries on deliveries.envelope_id = envelopes.envelope_id and deliveries.status = 'in_flight'
+        where envelopes.envelope_id = any (p_envelope_ids)
     );
 end;
 $$;
@@ -99,7 +104,7 @@ $$;
 comment on function crm_sync._reconcile(timestamptz) is 'Settles what pg_net has answered, lost or kept too long; returns how many deliveries. Part of the tick.';
 comment on function crm_sync._requests_in_flight() is 'Each request of ours in flight, beside pg_net''s queue and answers, in one snapshot.';
 comment on function crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz) is 'Closes an answered envelope: answered if the answer is ours, else failed; its outcomes.';
-comment on function crm_sync._take_failed(timestamptz) is 'Settlements for the envelopes that failed now.';
+comment on function crm_sync._take_unspoken(uuid[]) is 'Settlements for what no usable answer speaks of in these closed envelopes; settle prefers the answer''s.';
 
 revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
-    crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_failed(timestamptz) from public;
+    crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_unspoken(uuid[]) from public;

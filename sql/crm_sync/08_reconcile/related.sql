@@ -11,20 +11,25 @@ declare
     v_change   record;
     v_count    int := 0;
 begin
+    -- The time is read after this statement's snapshot: whoever claims later than it sees these changes.
+    with seen as materialized (
+        select clock_timestamp() as seen_at
+    )
     update crm_sync.related_changes as changes
-    set first_seen_at = clock_timestamp(), horizon = pg_snapshot_xmax(pg_current_snapshot())
+    set first_seen_at = seen.seen_at, horizon = pg_snapshot_xmax(pg_current_snapshot())
+    from seen
     where changes.first_seen_at is null;
 
     for v_change in
         select changes.table_name,
                changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
-               max(changes.first_seen_at) as seen_at,
+               changes.first_seen_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        group by changes.table_name, is_last_look
+        group by changes.table_name, is_last_look, changes.first_seen_at
     loop
-        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.seen_at);
+        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.first_seen_at);
         delete from crm_sync.related_changes as changes
         where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
     end loop;
@@ -50,7 +55,7 @@ begin
                 or crm_sync._last_is_dead(affected.target_table, affected.row_id, affected.route))
            and not crm_sync._is_captured_since(affected.target_table, affected.row_id, affected.route, $2)
          group by affected.route, affected.target_table',
-        crm_sync._generated_name('_related_', p_table_name)
+        crm_sync._generated_name('related', p_table_name)
     ) using p_row_ids, p_seen_at
     loop
         v_count := v_count + (

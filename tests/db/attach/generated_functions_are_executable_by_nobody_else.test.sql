@@ -9,8 +9,8 @@ select results_eq(
     $$select proname::text collate "default", prosecdef, proconfig @> array['search_path=pg_catalog, pg_temp'],
              has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute')
       from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname like '%visits%' order by 1$$,
-    $$values ('_capture_visits', true, true, false), ('_recapture_visits', false, true, false),
-             ('_record_visits__lead', false, true, false)$$,
+    $$values ('_capture__visits', true, true, false), ('_recapture__visits', false, true, false),
+             ('_record__visits__lead', false, true, false)$$,
     'capture alone is a definer''s, and each pins its search_path');
 
 select * from finish();

@@ -3,7 +3,7 @@ set local search_path = public, extensions;
 select plan(3);
 
 drop trigger crm_sync_capture_insert on leads;
-drop function crm_sync._record_leads__lead(bigint[]);
+drop function crm_sync._record__leads__lead(bigint[]);
 select set_eq(
     'select crm_sync.reattach()',
     array['public.customers', 'public.leads', 'public.orders', 'public.payments', 'public.requests'],
@@ -11,7 +11,7 @@ select set_eq(
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 
 select is((select count(*)::int from crm_sync.deliveries where captured_at >= now()), 1, 'the trigger is there again, once');
-select has_function('crm_sync', '_record_leads__lead', array['bigint[]'], 'so is the function');
+select has_function('crm_sync', '_record__leads__lead', array['bigint[]'], 'so is the function');
 
 select * from finish();
 rollback;

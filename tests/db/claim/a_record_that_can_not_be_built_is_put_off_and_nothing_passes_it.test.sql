@@ -14,8 +14,8 @@ delete from crm_sync.faults;
 insert into requests (id, status) values ('20000000-0000-4000-8000-000000000001', 'submitted');
 insert into payments (id, request_id, stripe_session_id) values ('40000000-0000-4000-8000-000000000001', '20000000-0000-4000-8000-000000000001', 'cs_1');
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
-create temp table built as select pg_get_functiondef('crm_sync._record_requests__request'::regproc) as definition;
-drop function crm_sync._record_requests__request(bigint[]);
+create temp table built as select pg_get_functiondef('crm_sync._record__requests__request'::regproc) as definition;
+drop function crm_sync._record__requests__request(bigint[]);
 select crm_sync.tick('2030-01-01 00:00:00+00');
 
 select results_eq(

@@ -11,7 +11,7 @@ select results_eq(
 select is_empty($$select tgname from pg_trigger where tgrelid = 'public.visits'::regclass$$, 'no trigger is left');
 select is_empty($$select route from crm_sync.attachments where table_name = 'public.visits'$$, 'no attachment');
 select is_empty(
-    $$select proname from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname in ('_capture_visits', '_recapture_visits')$$,
+    $$select proname from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname in ('_capture__visits', '_recapture_visits')$$,
     'no function that captures');
 insert into visits values (1, 'a');
 select is_empty($$select delivery_id from crm_sync.deliveries where captured_at >= now()$$, 'and nothing is captured');

@@ -53,7 +53,7 @@ select is(
     jsonb_build_array(deliveries.status, attempt_count, envelope_failure_count, last_outcome, last_error_code, last_error, envelopes.status, envelopes.http_status,
                       next_attempt_at between '2040-01-01 00:00:08+00' and '2040-01-01 00:00:12+00'),
     jsonb_build_array('pending', 0, 1, 'unknown', 'no_usable_answer',
-                      coalesce('HTTP ' || status_code, 'no answer in time') || ' from the function, not signed by it', 'failed', status_code, true),
+                      coalesce('HTTP ' || status_code || ', not signed by the function', 'no answer from the function'), 'failed', status_code, true),
     case_name)
 from answers join sent using (n)
 join crm_sync.deliveries using (delivery_id) join crm_sync.envelopes on envelopes.envelope_id = sent.envelope_id
