@@ -1,5 +1,5 @@
 import { readResponse } from "./body.ts";
-import { type Destination, destinations, type Target } from "./destinations.ts";
+import { type Destination, destinations, knownSecrets, type Target } from "./destinations.ts";
 import type { Delivery } from "./envelope.ts";
 import { stringifyJson } from "./json.ts";
 import { deliveryLine } from "./log.ts";
@@ -175,7 +175,7 @@ async function post(
       outcome === "delivered"
         ? null
         : complaint(route.destination, response.status, errorCode, () =>
-            redact(answer.text, payload, target.secrets, answer.cut),
+            redact(answer.text, payload, knownSecrets(runtime.env), answer.cut),
           ),
   };
 }

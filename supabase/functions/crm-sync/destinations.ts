@@ -49,6 +49,18 @@ export const destinations = {
 
 export type DestinationName = keyof typeof destinations;
 
+/** Every secret that this function holds: a receiver may write back what it should not even know. */
+export function knownSecrets(env: Env): Secret[] {
+  const signing = readEnv(env, "CRM_SYNC_SIGNING_SECRET")?.split(/\s+/) ?? [];
+  return [
+    ...Object.values(destinations).flatMap((destination) => {
+      const target = destination.target(env, "");
+      return "secrets" in target ? target.secrets : [];
+    }),
+    ...signing.map((value) => ({ label: "CRM_SYNC_SIGNING_SECRET", value })),
+  ];
+}
+
 function missing(name: EnvName): Target {
   return { errorCode: "missing_secret", error: `${name} is not set among the function's secrets` };
 }

@@ -68,13 +68,13 @@ function needlesOfPayload(value: unknown, field = ""): Needle[] {
 }
 
 function needleOfSecret({ label, value }: Secret): Needle {
-  return { pattern: anyOf(formsOf(value), ""), label, length: value.length };
+  return { pattern: anyForm(value), label, length: value.length };
 }
 
 function textNeedles(value: string, label: string): Needle[] {
   // A value of one to three characters is one only where it stands alone.
   const boundary = value.length <= 3 ? "[\\p{L}\\p{N}]" : "";
-  const needles = [{ pattern: anyOf(formsOf(value), boundary), label, length: value.length }];
+  const needles = [{ pattern: anyForm(value, boundary), label, length: value.length }];
   const digits = value.replace(/\D/g, "");
   if (digits.length >= 7 && /^[\d\s+()./-]+$/.test(value)) {
     needles.push({ pattern: digitsPattern(digits.slice(-9)), label, length: value.length });
@@ -86,7 +86,11 @@ function textNeedles(value: string, label: string): Needle[] {
 function numberNeedle(digits: string, label: string): Needle {
   const forms = new Set([digits, String(Number(digits))]);
   for (const form of [...forms]) forms.add(form.replace(".", ","));
-  return { pattern: anyOf(forms, "[\\p{L}\\p{N}]"), label, length: digits.length };
+  return {
+    pattern: bounded([...forms].map(literally), "[\\p{L}\\p{N}]"),
+    label,
+    length: digits.length,
+  };
 }
 
 /** Phone numbers come back regrouped and with another prefix: 06 12… as +33612…. */
@@ -95,22 +99,13 @@ function digitsPattern(digits: string): RegExp {
   return new RegExp(`\\+?(?:\\d${gap}){0,6}${[...digits].join(gap)}`, "gu");
 }
 
-/** The value as it is, and as JSON (also all in ASCII, also with \/), URLs and HTML write it. */
+/** The value as it is, and as URLs and HTML write it. */
 function formsOf(value: string): Set<string> {
   const wellFormed = value.replace(/\p{Surrogate}/gu, "\uFFFD");
-  const json = JSON.stringify(value).slice(1, -1);
-  const ascii = json.replace(
-    /[^\x20-\x7e]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
   const url = encodeURIComponent(wellFormed);
   const html = value.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   return new Set([
     value,
-    json,
-    ascii,
-    json.replaceAll("/", "\\/"),
-    ascii.replaceAll("/", "\\/"),
     url,
     url.replaceAll("%20", "+"),
     html,
@@ -119,11 +114,35 @@ function formsOf(value: string): Set<string> {
   ]);
 }
 
-/** Any of the forms, in either case, however its white space came back. */
-function anyOf(forms: Set<string>, boundary: string): RegExp {
-  const patterns = [...forms]
+/** The value as JSON writes it, also all in ASCII, with \/, and as JSON within JSON however deep. */
+function escapedPattern(value: string): string {
+  return [...value.replace(/\s+/gu, " ")].map(escapedCharacter).join("");
+}
+
+function escapedCharacter(character: string): string {
+  if (character === " ") return "(?:\\s|\\\\+[nrtfb]|\\\\+u00[0-9a-f]{2})+";
+  if (character === "\\") return "\\\\+";
+  if (character === '"' || character === "/")
+    return `\\\\*${character === "/" ? "\\/" : character}`;
+  if (/[\x21-\x7e]/.test(character)) return literally(character);
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
+  const ascii = units.map((unit) => `\\\\+u${unit.toString(16).padStart(4, "0")}`).join("");
+  return `(?:${literally(character)}|${ascii})`;
+}
+
+/** Any of the forms of a value, in either case, however its white space came back. */
+function anyForm(value: string, boundary = ""): RegExp {
+  const plain = [...formsOf(value)]
     .sort((a, b) => b.length - a.length)
-    .map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(/\s+/g, "\\s+"));
+    .map((form) => literally(form).replace(/\s+/g, "\\s+"));
+  return bounded([...plain, escapedPattern(value)], boundary);
+}
+
+function literally(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}
+
+function bounded(patterns: string[], boundary: string): RegExp {
   const found = `(?:${patterns.join("|")})`;
   return new RegExp(boundary ? `(?<!${boundary})${found}(?!${boundary})` : found, "giu");
 }
