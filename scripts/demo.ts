@@ -17,9 +17,13 @@ import { showProgress } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 import { formatTable } from "./terminal/table.ts";
 
-/** From the last write on. */
-const DELIVERY_LIMIT_MS = 20_000;
 const VALUE_WIDTH = 44;
+
+interface Options {
+  break?: RouteName;
+  /** Seconds from the last write on. */
+  within: number;
+}
 
 interface Check extends Expected {
   scenario: Scenario;
@@ -65,10 +69,11 @@ async function findDelivery(client: pg.Client, check: Expected): Promise<Deliver
 async function untilSettled(
   client: pg.Client,
   checks: Check[],
+  seconds: number,
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = new Set(checks);
-  for (const limit = Date.now() + DELIVERY_LIMIT_MS; Date.now() < limit; await sleep(100)) {
+  for (const limit = Date.now() + seconds * 1_000; Date.now() < limit; await sleep(100)) {
     for (const check of waiting) {
       signal.throwIfAborted();
       const delivery = await findDelivery(client, check);
@@ -127,7 +132,7 @@ function toCells(fields: Fields): [string, string][] {
 
 async function play(
   stack: Stack,
-  broken: RouteName | undefined,
+  { break: broken, within }: Options,
   signal: AbortSignal,
 ): Promise<boolean> {
   const receiver = stack.receiver as Receiver;
@@ -145,7 +150,7 @@ async function play(
       checks.push(...expected.map((one) => ({ ...one, scenario })));
     }
     console.log("\nWhat the receivers got:\n");
-    await untilSettled(client, checks, signal);
+    await untilSettled(client, checks, within, signal);
     const failed: Check[] = [];
     for (const check of checks) if (!(await report(client, receiver, check))) failed.push(check);
     for (const { path, kind, detail } of receiver.violations) {
@@ -161,7 +166,7 @@ async function play(
 }
 
 async function main(): Promise<void> {
-  const { break: broken } = program
+  const options = program
     .name("npm run demo --")
     .description(
       "Writes rows as an application would, and shows each beside what its receiver got.",
@@ -172,8 +177,9 @@ async function main(): Promise<void> {
         "let the receiver answer 500 to a route: the demo must fail",
       ).choices(Object.keys(routes)),
     )
+    .option("--within <seconds>", "how long to wait for what was written", Number, 20)
     .parse()
-    .opts<{ break?: RouteName }>();
+    .opts<Options>();
   const signal = stopSignal();
   const dataDir = mkdtempSync(join(tmpdir(), "crm-sync-demo-"));
   // The server's OS user, where we are root, has to get through.
@@ -191,7 +197,7 @@ async function main(): Promise<void> {
     });
     progress.done();
     try {
-      if (!(await play(stack, broken, signal))) process.exitCode = 1;
+      if (!(await play(stack, options, signal))) process.exitCode = 1;
     } finally {
       await stack.stop();
     }

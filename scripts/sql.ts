@@ -1,5 +1,6 @@
 /** `npm run sql -- "select …"`: runs SQL on the running local stack, or on DATABASE_URL. */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { program } from "commander";
 import pg from "pg";
 import pc from "picocolors";
@@ -8,12 +9,15 @@ import { formatTable } from "./terminal/table.ts";
 
 interface Options {
   json?: true;
+  dataDir?: string;
 }
 
 /** The server to ask. Throws when there is none, or its URL is only known to whoever started the stack. */
-function findDatabase(): string {
-  if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
-  const running = DATA_DIRS.map(findRunning).find((found) => found !== null);
+function findDatabase({ dataDir }: Options): string {
+  if (process.env.DATABASE_URL && !dataDir) return process.env.DATABASE_URL;
+  const running = (dataDir ? [resolve(dataDir)] : DATA_DIRS)
+    .map(findRunning)
+    .find((found) => found !== null);
   if (!running) throw new Error("nothing is running: npm start first, or set DATABASE_URL");
   if (running.databaseUrl) return running.databaseUrl;
   throw new Error(
@@ -74,12 +78,13 @@ async function main(): Promise<void> {
     .description("Runs SQL on the running local stack (npm start), or on DATABASE_URL.")
     .argument("[sql...]", "one statement or several; without it, standard input")
     .option("--json", "one line of JSON for each statement")
+    .option("--data-dir <path>", "of the stack to ask; default: .crm-sync in the repository")
     .parse();
   const sql = command.args.join(" ") || (process.stdin.isTTY ? "" : readFileSync(0, "utf8"));
   if (!sql.trim()) command.help({ error: true });
 
   const client = new pg.Client({
-    connectionString: findDatabase(),
+    connectionString: findDatabase(command.opts()),
     connectionTimeoutMillis: 5_000,
   });
   client.on("notice", ({ message }) => console.error(pc.dim(message ?? "")));

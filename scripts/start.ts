@@ -1,4 +1,5 @@
 /** `npm start`: the whole system on this machine, until Ctrl-C. */
+import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { InvalidArgumentError, program } from "commander";
 import pg from "pg";
@@ -18,6 +19,7 @@ interface Options {
   functionPort?: number;
   receiverPort?: number;
   functionHost?: string;
+  dataDir?: string;
 }
 
 const LIVE_NAMES = [
@@ -48,6 +50,7 @@ function readOptions(): Options {
     .option("--function-port <port>", "default: any free one", toPort)
     .option("--receiver-port <port>", "default: any free one", toPort)
     .option("--function-host <name>", "name of this machine as DATABASE_URL's server knows it")
+    .option("--data-dir <path>", "default: .crm-sync in the repository, with --live .crm-sync/live")
     .parse()
     .opts<Options>();
 }
@@ -178,7 +181,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   const databaseUrl = process.env.DATABASE_URL;
   const live = options.live ? await askForLive() : undefined;
-  const dataDir = live ? LIVE_DATA_DIR : DEFAULT_DATA_DIR;
+  const dataDir = resolve(options.dataDir ?? (live ? LIVE_DATA_DIR : DEFAULT_DATA_DIR));
 
   const signal = stopSignal();
   const progress = showProgress();
