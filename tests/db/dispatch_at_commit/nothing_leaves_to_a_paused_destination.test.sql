@@ -6,7 +6,7 @@ delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_sign
 do $$
 begin
     perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
 end
 $$;
 update crm_sync.destinations set is_paused = true where destination = 'monelec';

@@ -6,7 +6,7 @@ delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_sign
 do $$
 begin
     perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
 end
 $$;
 -- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
@@ -34,7 +34,7 @@ as $$
                'webhook-id', answers.envelope_id,
                'webhook-timestamp', '1760000000',
                'webhook-signature', crm_sync._signatures(
-                   answers.envelope_id, '1760000000', answers.content, array['whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='])),
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
            answers.content, now()
     from answers;
 $$;
@@ -49,7 +49,7 @@ select is((select status from crm_sync.envelopes where dispatched_at between now
 
 insert into net._http_response (id, status_code, headers, content, created)
 select id, 200,
-       jsonb_build_object('webhook-id', envelope_id, 'webhook-timestamp', '1', 'webhook-signature', crm_sync._signatures(envelope_id::text, '1', content, array['whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='])),
+       jsonb_build_object('webhook-id', envelope_id, 'webhook-timestamp', '1', 'webhook-signature', crm_sync._signatures(envelope_id::text, '1', content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
        content, now()
 from request cross join lateral (
     select envelope_id, format('{"envelope_id": "%s", "results": [{"delivery_id": %s, "outcome": "delivered"}]}', envelope_id,

@@ -6,7 +6,7 @@ delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_sign
 do $$
 begin
     perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
 end
 $$;
 
@@ -30,16 +30,16 @@ from sent
 join lateral (values
     (1,  'not signed',                        200, '{}'::jsonb, sent.content),
     (2,  'signed with another secret',        200, pg_temp.signed(envelope_id::text, sent.content, 'whsec_b3RoZXI='), sent.content),
-    (3,  'signed for another body',           200, pg_temp.signed(envelope_id::text, '{}', 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='), sent.content),
+    (3,  'signed for another body',           200, pg_temp.signed(envelope_id::text, '{}', 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='), sent.content),
     (4,  'of another envelope',               200, pg_temp.signed((select other.envelope_id::text from sent as other where other.n = 5),
-                                                                   (select other.content from sent as other where other.n = 5), 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='),
+                                                                   (select other.content from sent as other where other.n = 5), 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='),
                                                    (select other.content from sent as other where other.n = 5)),
-    (5,  'ours outside, of another within',   200, pg_temp.signed(envelope_id::text, (select other.content from sent as other where other.n = 4), 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='),
+    (5,  'ours outside, of another within',   200, pg_temp.signed(envelope_id::text, (select other.content from sent as other where other.n = 4), 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='),
                                                    (select other.content from sent as other where other.n = 4)),
-    (6,  'no JSON',                           200, pg_temp.signed(envelope_id::text, '<html>', 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='), '<html>'),
-    (7,  'JSON with a zero character',        200, pg_temp.signed(envelope_id::text, '{"a": "\u0000"}', 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='), '{"a": "\u0000"}'),
-    (8,  'JSON too deep',                     200, pg_temp.signed(envelope_id::text, repeat('[', 200000), 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='), repeat('[', 200000)),
-    (9,  'without results',                   200, pg_temp.signed(envelope_id::text, format('{"envelope_id": "%s"}', envelope_id), 'whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='), format('{"envelope_id": "%s"}', envelope_id)),
+    (6,  'no JSON',                           200, pg_temp.signed(envelope_id::text, '<html>', 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='), '<html>'),
+    (7,  'JSON with a zero character',        200, pg_temp.signed(envelope_id::text, '{"a": "\u0000"}', 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='), '{"a": "\u0000"}'),
+    (8,  'JSON too deep',                     200, pg_temp.signed(envelope_id::text, repeat('[', 200000), 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='), repeat('[', 200000)),
+    (9,  'without results',                   200, pg_temp.signed(envelope_id::text, format('{"envelope_id": "%s"}', envelope_id), 'whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='), format('{"envelope_id": "%s"}', envelope_id)),
     (10, 'the gateway''s 401',                401, '{"content-type": "application/json"}', '{"msg": "Invalid JWT"}'),
     (11, 'the runtime''s 546',                546, '{}', 'WORKER_LIMIT'),
     (12, 'none in time',                      null, null, null)

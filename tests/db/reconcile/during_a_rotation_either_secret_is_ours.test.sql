@@ -6,7 +6,7 @@ delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_sign
 do $$
 begin
     perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
 end
 $$;
 -- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
@@ -34,7 +34,7 @@ as $$
                'webhook-id', answers.envelope_id,
                'webhook-timestamp', '1760000000',
                'webhook-signature', crm_sync._signatures(
-                   answers.envelope_id, '1760000000', answers.content, array['whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='])),
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
            answers.content, now()
     from answers;
 $$;
@@ -42,7 +42,7 @@ $$;
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 set constraints all immediate;
 select pg_temp.answer('delivered');
-select vault.update_secret(id, 'whsec_bmV3ZXI= whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==') from vault.secrets where name = 'crm_sync_signing_secret';
+select vault.update_secret(id, 'whsec_bmV3ZXI= whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=') from vault.secrets where name = 'crm_sync_signing_secret';
 select crm_sync.tick();
 
 select is((select status from crm_sync.deliveries where captured_at >= now()), 'delivered', 'the answer made with the old one counts');

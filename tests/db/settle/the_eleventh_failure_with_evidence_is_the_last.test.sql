@@ -6,7 +6,7 @@ delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_sign
 do $$
 begin
     perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-    perform vault.create_secret('whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw==', 'crm_sync_signing_secret');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
 end
 $$;
 -- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
@@ -34,7 +34,7 @@ as $$
                'webhook-id', answers.envelope_id,
                'webhook-timestamp', '1760000000',
                'webhook-signature', crm_sync._signatures(
-                   answers.envelope_id, '1760000000', answers.content, array['whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=='])),
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
            answers.content, now()
     from answers;
 $$;

@@ -4,7 +4,7 @@ select plan(3);
 
 -- The example of the Standard Webhooks libraries.
 select is(
-    crm_sync._signatures('msg_p5jXN8AQM9LWM0D4loKWxJek', '1614265330', '{"test": 2432232314}', array['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']),
+    crm_sync._signatures('msg_p5jXN8AQM9LWM0D4loKWxJek', '1614265330', '{"test": 2432232314}', array['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']),  -- the specification's example
     'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=', 'a published example');
 select is(
     crm_sync._signatures('msg_p5jXN8AQM9LWM0D4loKWxJek', '1614265330', '{"test": 2432232314}', array['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']),

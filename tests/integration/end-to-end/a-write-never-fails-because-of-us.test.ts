@@ -52,17 +52,19 @@ function lock(sql: string): Cause["arrange"] {
   };
 }
 
-/** Any call of it fails from now on, with an error that its callers do not expect. */
+/** Any call of it fails from now on, with an error that its callers do not expect. The name may hold wildcards of `like`. */
 function withoutFunction(name: string): Cause["arrange"] {
   return async () => {
-    const [found] = await run(
-      "select oid::regprocedure::text as name from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname = $1",
+    const found = await run(
+      `select oid::regprocedure::text as signature, proname::text as name
+       from pg_proc where pronamespace = 'crm_sync'::regnamespace and proname like $1`,
       [name],
     );
-    const before = String(found?.name);
+    expect(found).toHaveLength(1);
+    const [before, original] = [String(found[0]?.signature), String(found[0]?.name)];
     await run(`alter function ${before} rename to away_for_a_test`);
-    const after = before.replace(`.${name}(`, ".away_for_a_test(");
-    return () => run(`alter function ${after} rename to ${name}`);
+    const after = before.replace(`.${original}(`, ".away_for_a_test(");
+    return () => run(`alter function ${after} rename to ${original}`);
   };
 }
 
@@ -126,13 +128,13 @@ const CAUSES: Cause[] = [
   {
     name: "the dispatch is broken",
     meanwhile: "waits",
-    arrange: withoutFunction("_dispatch_keys"),
+    arrange: withoutFunction("\\_dispatch\\_keys"),
   },
-  { name: "the claim is broken", meanwhile: "waits", arrange: withoutFunction("_claim") },
+  { name: "the claim is broken", meanwhile: "waits", arrange: withoutFunction("\\_claim") },
   {
     name: "the build of records is broken",
     meanwhile: "waits",
-    arrange: withoutFunction("_record_leads__lead"),
+    arrange: withoutFunction("_record__leads__lead"),
   },
   {
     name: "the ledger takes no row",
