@@ -24,7 +24,7 @@ select results_eq(
     $$select 'application/json', envelope_id::text,
              'v1,' || encode(extensions.hmac(
                  convert_to(envelope_id || '.' || (headers ->> 'webhook-timestamp') || '.', 'UTF8') || body,
-                 'obviously-fake-test-secrets'::bytea, 'sha256'), 'base64')
+                 'obviously-fake-test-secret'::bytea, 'sha256'), 'base64')
       from net.http_request_queue join crm_sync.envelopes on envelopes.request_id = http_request_queue.id where dispatched_at >= now()$$,
     'HMAC-SHA256 over id.timestamp.body, as Standard Webhooks ask');
 select is(
