@@ -34,3 +34,12 @@ test("an order that an AFTER ROW trigger numbers is confirmed with its number", 
   ]);
   expect(harness.calls(id)[0]?.text).toContain('"order_number":"CMD-000001"');
 });
+
+test("an order inserted as confirmed is sent once, with the number that the trigger gave it", async () => {
+  const id = await harness.insert("orders", { ...ORDER, order_number: null, status: "confirmed" });
+  const found = await harness.settled(id);
+  expect(found.map(({ status }) => status).filter((status) => status === "delivered")).toHaveLength(
+    1,
+  );
+  expect(harness.calls(id).map(({ text }) => text.match(/CMD-\d+/)?.[0])).toEqual(["CMD-000002"]);
+});
