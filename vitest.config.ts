@@ -9,7 +9,9 @@ export default defineConfig({
           name: "integration",
           include: ["tests/integration/**/*.test.ts"],
           exclude: ["tests/integration/end-to-end/**"],
-          fileParallelism: false,
+          // Each file has servers of its own, and mostly waits for them.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -21,7 +23,7 @@ export default defineConfig({
           globalSetup: "tests/integration/end-to-end/backend.ts",
           // One database, and one pg_net: file after file, after all others.
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           maxConcurrency: 40,
           testTimeout: 60_000,
           hookTimeout: 120_000,

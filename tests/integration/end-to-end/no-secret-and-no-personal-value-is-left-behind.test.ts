@@ -126,6 +126,7 @@ async function runEveryOutcome(): Promise<void> {
   }
   // The success that follows is not attempted in that envelope.
   const request_id = await insertRequest();
+  await harness.settled(request_id);
   const payment = await harness.insert("payments", {
     request_id,
     amount: 4711,
