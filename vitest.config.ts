@@ -29,6 +29,17 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        test: {
+          // Not part of npm test: it waits for the engine's true delays (npm run crash, docs/proof/crash.md).
+          name: "crash",
+          include: ["tests/chaos/crash/**/*.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

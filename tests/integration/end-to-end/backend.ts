@@ -60,7 +60,8 @@ async function startOwn() {
   }
 }
 
-async function useGiven(url: string) {
+/** Installs the engine anew on a server of the caller's; throws where that could cost somebody a row. */
+export async function useGiven(url: string) {
   const { hostname } = new URL(url);
   if (!["127.0.0.1", "localhost", "[::1]"].includes(hostname)) {
     throw new Error(
