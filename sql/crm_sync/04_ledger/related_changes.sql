@@ -6,13 +6,13 @@ create table crm_sync.related_changes (
     table_name         text         not null,
     row_id             text         not null,
     changed_at         timestamptz  not null default clock_timestamp(),
-    first_seen_at      timestamptz,
+    changed_in         xid8         not null default pg_current_xact_id(),
     horizon            xid8
 );
 
 alter table crm_sync.related_changes enable row level security;
 
 comment on table crm_sync.related_changes is 'Changed rows whose effect on rows of other tables the tick has still to capture.';
-comment on column crm_sync.related_changes.first_seen_at is 'When the affected rows visible then were captured.';
+comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claims with a later horizon has read the row as changed.';
 comment on column crm_sync.related_changes.horizon is
-    'Transactions older than this may have read the row before its change; looked at once more when all have ended.';
+    'Set at the first look. Transactions older than this may have read the row before its change; looked at once more when all have ended.';

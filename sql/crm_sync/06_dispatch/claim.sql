@@ -19,6 +19,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_horizon   xid8 := pg_snapshot_xmin(pg_current_snapshot());
     v_judged    crm_sync.judged[];
     v_envelopes int[];
     v_names     uuid[];
@@ -36,6 +37,7 @@ begin
         envelope_id = v_names[packed.envelope],
         record = packed.record,
         claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
+        claimed_horizon = case when deliveries.claimed_at is null then v_horizon else deliveries.claimed_horizon end,
         is_parked = false
     from (
         select judged.delivery_id, judged.record, judged.position, v_envelopes[judged.place] as envelope

@@ -11,25 +11,22 @@ declare
     v_change   record;
     v_count    int := 0;
 begin
-    -- The time is read after this statement's snapshot: whoever claims later than it sees these changes.
-    with seen as materialized (
-        select clock_timestamp() as seen_at
-    )
     update crm_sync.related_changes as changes
-    set first_seen_at = seen.seen_at, horizon = pg_snapshot_xmax(pg_current_snapshot())
-    from seen
-    where changes.first_seen_at is null;
+    set horizon = pg_snapshot_xmax(pg_current_snapshot())
+    where changes.horizon is null;
 
     for v_change in
         select changes.table_name,
                changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
-               changes.first_seen_at,
+               (array_agg(changes.changed_in order by changes.changed_in desc))[1] as changed_in,
+               max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        group by changes.table_name, is_last_look, changes.first_seen_at
+        group by changes.table_name, is_last_look
     loop
-        v_count := v_count + crm_sync._capture_affected(v_change.table_name, v_change.row_ids, v_change.first_seen_at);
+        v_count := v_count + crm_sync._capture_affected(
+            v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
         delete from crm_sync.related_changes as changes
         where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
     end loop;
@@ -37,7 +34,7 @@ begin
 end;
 $$;
 
-create function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_seen_at timestamptz)
+create function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_changed_in xid8, p_changed_at timestamptz)
 returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -53,10 +50,10 @@ begin
            on attachments.table_name = affected.target_table and attachments.route = affected.route
          where (attachments.transition = ''true''
                 or crm_sync._last_is_dead(affected.target_table, affected.row_id, affected.route))
-           and not crm_sync._is_captured_since(affected.target_table, affected.row_id, affected.route, $2)
+           and not crm_sync._reads_change(affected.target_table, affected.row_id, affected.route, $2, $3)
          group by affected.route, affected.target_table',
         crm_sync._generated_name('related', p_table_name)
-    ) using p_row_ids, p_seen_at
+    ) using p_row_ids, p_changed_in, p_changed_at
     loop
         v_count := v_count + (
             select count(*)
@@ -68,13 +65,16 @@ begin
 end;
 $$;
 
-create function crm_sync._is_captured_since(p_table_name text, p_row_id text, p_route text, p_since timestamptz)
+create function crm_sync._reads_change(
+    p_table_name text, p_row_id text, p_route text, p_changed_in xid8, p_changed_at timestamptz
+)
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A delivery that was not claimed before then reads, or has read, the row as it is after the change.
+    -- Claimed when every transaction up to the change had ended. By the time, too: a restored database counts its
+    -- transactions anew.
     return (
         select exists (
             select from crm_sync.deliveries
@@ -82,7 +82,8 @@ begin
               and deliveries.table_name = p_table_name
               and deliveries.route = p_route
               and deliveries.status in ('pending', 'in_flight', 'delivered')
-              and (deliveries.claimed_at is null or deliveries.claimed_at >= p_since)
+              and (deliveries.claimed_at is null
+                   or (deliveries.claimed_horizon > p_changed_in and deliveries.claimed_at >= p_changed_at))
         )
     );
 end;
@@ -106,9 +107,9 @@ end;
 $$;
 
 comment on function crm_sync._capture_related(timestamptz) is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
-comment on function crm_sync._capture_affected(text, text[], timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
-comment on function crm_sync._is_captured_since(text, text, text, timestamptz) is 'Whether a delivery of this row and route reads, or has read, the row as it was at that moment or later.';
+comment on function crm_sync._capture_affected(text, text[], xid8, timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
+comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, or has read it with that transaction''s change.';
 comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a JSON array; absent ones are left out.';
 
-revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], timestamptz),
-    crm_sync._is_captured_since(text, text, text, timestamptz), crm_sync._rows(text, text[]) from public;
+revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], xid8, timestamptz),
+    crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;
