@@ -47,14 +47,13 @@ export async function startGivenServer(
     },
     start: async () => {
       if (!startCommand) throw new Error("CRM_SYNC_TEST_START_COMMAND is not set");
-      await startAgain(startCommand);
-      await untilServes(url);
+      await startAgain(url, startCommand);
     },
     terminateNetWorker: () => endNetWorker("SIGTERM"),
     killNetWorker: () => endNetWorker("SIGKILL").then(() => untilServes(url)),
     dropBatch: null,
     stop: async () => {
-      await untilServes(url);
+      await untilServes(url, 5_000);
       await oneValue(url, "select crm_sync.stop()");
     },
   };
@@ -67,13 +66,13 @@ async function postmasterPid(superuserUrl: string): Promise<number> {
   return Number(readFileSync(join(folder ?? "", "postmaster.pid"), "utf8").split("\n")[0]);
 }
 
-/** Repeats the command while the processes of a killed postmaster hold its memory. */
-async function startAgain(command: string): Promise<void> {
+/** Repeats the command: a killed postmaster's processes hold its memory for a while, and its id may seem to be alive. */
+async function startAgain(url: string, command: string): Promise<void> {
   for (const deadline = Date.now() + LIMIT_MS; ; await sleep(200)) {
     try {
       // What it starts keeps its output open: a pipe would never end.
       await promisify(execFile)("/bin/sh", ["-c", `(${command}) >/dev/null 2>&1`]);
-      return;
+      return await untilServes(url, 2_000);
     } catch (error) {
       if (Date.now() > deadline) throw error;
     }

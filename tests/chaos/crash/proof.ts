@@ -31,17 +31,26 @@ export interface Crashed {
 /** Writes, strikes, recovers, waits, prints, and holds everything to the promises. */
 export async function crash(options: CrashOptions): Promise<Crashed> {
   const world = await startWorld();
+  let crashed: Crashed;
   try {
-    const load = startLoad({ url: world.server.url, rows: ROWS });
-    const strike = await strikeAt(world, load, STRIKE_AT, () => options.blow(world));
-    await options.recover?.(world);
-    const account = await closeAccount(world, load, strike, options.limitMs);
-    print(options.name, world.server.version, strike, account, load);
-    expectNothingLost(strike, account);
-    return { strike, account, load };
-  } finally {
-    await world.stop();
+    crashed = await crashIn(world, options);
+  } catch (error) {
+    // What went wrong first is what counts.
+    await world.stop().catch(() => undefined);
+    throw error;
   }
+  await world.stop();
+  return crashed;
+}
+
+async function crashIn(world: World, options: CrashOptions): Promise<Crashed> {
+  const load = startLoad({ url: world.server.url, rows: ROWS });
+  const strike = await strikeAt(world, load, STRIKE_AT, () => options.blow(world));
+  await options.recover?.(world);
+  const account = await closeAccount(world, load, strike, options.limitMs);
+  print(options.name, world.server.version, strike, account, load);
+  expectNothingLost(strike, account);
+  return { strike, account, load };
 }
 
 function expectNothingLost({ moment }: Strike, account: Account): void {

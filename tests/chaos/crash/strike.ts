@@ -25,6 +25,9 @@ export interface Strike {
 
 const LIMIT_MS = 60_000;
 
+/** So many calls open: the blow falls amid envelopes, not at the end of the last one. */
+const OPEN_CALLS = 10;
+
 const MOMENT = `
   select (select count(*) from crm_sync.envelopes where status = 'in_flight')::int as "requestsInFlight",
          (select count(*) from crm_sync.deliveries where status = 'in_flight')::int as "deliveriesInFlight",
@@ -32,7 +35,7 @@ const MOMENT = `
          (select count(*) from crm_sync.deliveries where status = 'pending')::int as pending`;
 
 /**
- * Waits until so many rows are committed, something is in flight, queued, and being worked on by the receiver; then strikes at once.
+ * Waits until so many rows are committed, something is in flight, queued, and the receiver at work; then strikes at once.
  * The blow may last: it ends when the promise does.
  */
 export async function strikeAt(
@@ -57,7 +60,7 @@ export async function strikeAt(
       moment.committedRows >= committedRows &&
       moment.requestsInFlight > 0 &&
       moment.queued > 0 &&
-      moment.openCalls > 0;
+      moment.openCalls >= OPEN_CALLS;
     if (isDue) {
       await blow();
       return { moment, begin, end: new Date(Date.now() + 1) };
