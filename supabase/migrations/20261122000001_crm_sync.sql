@@ -4042,8 +4042,7 @@ begin
     perform crm_sync._lock_keys_waiting(p_delivery_ids);
     return query
     with judged as (
-        select ids.delivery_id, crm_sync._refusal_to_redeliver(ids.delivery_id, p_force) as reason
-        from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+        select * from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force)
     ),
     redelivered as (
         update crm_sync.deliveries
@@ -4110,46 +4109,55 @@ begin
 end;
 $$;
 
-create function crm_sync._refusal_to_redeliver(p_delivery_id bigint, p_force boolean)
-returns text
+create function crm_sync._refusals_to_redeliver(p_delivery_ids bigint[], p_force boolean)
+returns table (delivery_id bigint, reason text)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_delivery crm_sync.deliveries;
 begin
-    select * into v_delivery from crm_sync.deliveries where deliveries.delivery_id = p_delivery_id;
-    return case
-        when v_delivery.delivery_id is null then 'no such delivery'
-        when v_delivery.status in ('pending', 'in_flight') then 'it is ' || v_delivery.status || ' already'
-        when v_delivery.status = 'superseded' then 'superseded by delivery ' || v_delivery.superseded_by
-        when v_delivery.record is null and v_delivery.claimed_at is not null and crm_sync._was_seen(p_delivery_id)
-            then 'its record is no longer kept; backfill the row instead'
-        when not p_force and v_delivery.status = 'delivered' then 'it is delivered already; force sends it again'
-        when not p_force and crm_sync._newer_delivered(v_delivery) is not null
-            then 'delivery ' || crm_sync._newer_delivered(v_delivery) || ' delivered a newer state of the row; force sends the old one'
-    end;
+    return query
+    select ids.delivery_id,
+           case
+               when deliveries.delivery_id is null then 'no such delivery'
+               when deliveries.status in ('pending', 'in_flight') then 'it is ' || deliveries.status || ' already'
+               when deliveries.status = 'superseded' then 'superseded by delivery ' || deliveries.superseded_by
+               when deliveries.record is null and deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)
+                   then 'its record is no longer kept; backfill the row instead'
+               when p_force then null
+               when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
+               when newer.delivery_id is not null then format(
+                   'delivery %s tells a newer state of %s; backfill the row, or force the old one', newer.delivery_id, deliveries.ordering_key)
+           end
+    from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+    left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    left join crm_sync._newer_states(p_delivery_ids) as newer on newer.older_id = ids.delivery_id;
 end;
 $$;
 
-create function crm_sync._newer_delivered(p_delivery crm_sync.deliveries)
-returns bigint
+create function crm_sync._newer_states(p_delivery_ids bigint[])
+returns table (older_id bigint, delivery_id bigint)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return (
-        select max(newer.delivery_id)
-        from crm_sync.deliveries as newer
-        join crm_sync.routes on routes.route = newer.route and routes.kind = 'state'
-        where newer.row_id = p_delivery.row_id
-          and newer.table_name = p_delivery.table_name
-          and newer.route = p_delivery.route
-          and newer.delivery_id > p_delivery.delivery_id
-          and newer.status = 'delivered'
-    );
+    -- Of the key, not of the row: a payment's success is a newer state of its request. One that is not yet read will be
+    -- newer still, and leaves after the old one. No index serves this: an operator's call may read the ledger once.
+    return query
+    select older.delivery_id, max(newer.delivery_id)
+    from crm_sync.deliveries as older
+    join crm_sync.deliveries as newer on newer.ordering_key = older.ordering_key and newer.destination = older.destination
+    where older.delivery_id = any (p_delivery_ids)
+      and older.route in (select routes.route from crm_sync.routes where routes.kind = 'state')
+      and newer.route in (select routes.route from crm_sync.routes where routes.kind = 'state')
+      and older.claimed_at is not null
+      and crm_sync._was_seen(older.delivery_id)
+      and (newer.delivery_id > older.delivery_id or newer.claimed_at > older.claimed_at)
+      and newer.delivery_id <> older.delivery_id
+      and newer.claimed_at is not null
+      and newer.status in ('pending', 'in_flight', 'delivered')
+    group by older.delivery_id;
 end;
 $$;
 
@@ -4190,14 +4198,14 @@ comment on function crm_sync.redeliver(bigint[], boolean, text) is
     'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so. Role: crm_sync_operator.';
 comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) is
     'Redelivers what went dead in a span of time, of one route or all. Counts only, unless told p_count_only => false. Role: crm_sync_operator. Error: CS002 unknown route.';
-comment on function crm_sync._refusal_to_redeliver(bigint, boolean) is 'Why a delivery is not redelivered; null: it is.';
-comment on function crm_sync._newer_delivered(crm_sync.deliveries) is 'A newer delivered one of the same state route and row.';
+comment on function crm_sync._refusals_to_redeliver(bigint[], boolean) is 'Why each is not redelivered; null: it is.';
+comment on function crm_sync._newer_states(bigint[]) is 'For states that a receiver has seen: a newer one of the same key that it was told, or is being told.';
 comment on function crm_sync._was_seen(bigint) is 'Whether a receiver may have seen this delivery.';
 comment on function crm_sync._lock_keys_waiting(bigint[]) is 'Takes the locks of these deliveries'' keys, waiting for them: for operators, never for capture or dispatch.';
 
 revoke all on function crm_sync.redeliver(bigint[], boolean, text),
-    crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusal_to_redeliver(bigint, boolean),
-    crm_sync._newer_delivered(crm_sync.deliveries), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
+    crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
+    crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
 
 -- sql/crm_sync/10_observe/delivery_log.sql
 
