@@ -1,0 +1,26 @@
+begin;
+set local search_path = public, extensions;
+select plan(2);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+update crm_sync.breakers set state = 'open', reason = 'failures in a row', open_count = 4, open_until = '2040-01-01 00:00:00+00' where breaker = 'monelec';
+select crm_sync.tick('2040-01-01 00:00:00+00');
+select crm_sync.stop();
+select results_eq(
+    $$select state, open_count, probe_outcome, probe_envelope_id from crm_sync.breakers where breaker = 'monelec'$$,
+    $$values ('open', 4, 'inconclusive', null::uuid)$$, 'open again, due for the next probe');
+
+update crm_sync.settings set is_running = true;
+select crm_sync.tick('2040-01-01 00:00:01+00');
+select is((select state from crm_sync.breakers where breaker = 'monelec'), 'half_open', 'which leaves after the start');
+
+select * from finish();
+rollback;

@@ -1,0 +1,62 @@
+begin;
+set local search_path = public, extensions;
+select plan(5);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
+           answers.content, now()
+    from answers;
+$$;
+
+insert into leads (id, email) select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'ada@example.test' from generate_series(1, 2) as n;
+update crm_sync.breakers set state = 'open', reason = 'failures in a row', open_count = 4, open_until = '2040-01-01 00:00:00+00', opened_at = '2039-12-31' where breaker = 'monelec';
+select crm_sync.tick('2040-01-01 00:00:00+00');
+select pg_temp.answer('reject', '{"status": 422}');
+select crm_sync.tick('2040-01-01 00:00:01+00');
+select is((select status from crm_sync.deliveries where captured_at >= now() and right(row_id, 1) = '1'), 'dead', 'a row that the receiver refuses');
+select results_eq(
+    $$select state, open_count, probe_outcome from crm_sync.breakers where breaker = 'monelec'$$, $$values ('half_open', 4, 'inconclusive')$$,
+    'is no failure: it opens for no longer');
+select is((select status from crm_sync.deliveries where captured_at >= now() and right(row_id, 1) = '2'), 'in_flight', 'the next probe leaves in the same tick');
+
+select pg_temp.answer('not_attempted', '{"error_code": "deadline"}');
+update crm_sync.settings set is_running = false;
+select crm_sync.tick('2040-01-01 00:00:02+00');
+select results_eq(
+    $$select state, open_count, open_until, probe_outcome from crm_sync.breakers where breaker = 'monelec'$$,
+    $$values ('open', 4, '2040-01-01 00:00:02+00'::timestamptz, 'inconclusive')$$, 'nor is one that the function did not try');
+select is((select opened_at from crm_sync.breakers where breaker = 'monelec'), '2039-12-31', 'it is open since it opened');
+
+select * from finish();
+rollback;
