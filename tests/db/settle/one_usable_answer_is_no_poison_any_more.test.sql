@@ -1,0 +1,71 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
+           answers.content, now()
+    from answers;
+$$;
+-- pg_net's answer to each of our requests to this destination: the platform's, not the function's.
+create function pg_temp.fail(p_destination text default 'monelec')
+returns void
+language sql
+as $$
+    with gone as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight' and envelopes.destination = p_destination
+        returning queue.id
+    )
+    insert into net._http_response (id, status_code, content, created)
+    select gone.id, 546, 'WORKER_LIMIT', now() from gone;
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+update crm_sync.deliveries set failed_alone_count = 2, failed_alone_since = '2039-01-01', envelope_failure_count = 9, wait_count = 9 where captured_at >= now();
+update crm_sync.breakers set last_success_at = '2039-06-01' where breaker = 'function';
+set constraints all immediate;
+select pg_temp.answer('retry', '{"status": 503}');
+select crm_sync.tick('2040-01-01 00:00:00+00');
+select crm_sync.tick('2040-01-01 00:01:00+00');
+select pg_temp.fail();
+select crm_sync.tick('2040-01-01 00:01:01+00');
+
+select results_eq(
+    $$select status, failed_alone_count, envelope_failure_count, wait_count, failed_alone_since from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('pending', 1, 1, 1, '2040-01-01 00:01:01+00'::timestamptz)$$, 'the count begins anew');
+
+select * from finish();
+rollback;
