@@ -1,0 +1,64 @@
+begin;
+set local search_path = public, extensions;
+select plan(2);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
+           answers.content, now()
+    from answers;
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+select pg_temp.answer('reject', '{"status": 422}');
+select crm_sync.tick();
+update crm_sync.deliveries
+set attempt_count = 11, wait_count = 3, envelope_failure_count = 4, failed_alone_count = 3, failed_alone_since = now(), next_attempt_at = '2040-01-01'
+where captured_at >= now();
+create temp table key as select idempotency_key from crm_sync.deliveries where captured_at >= now();
+select crm_sync.redeliver(array(select delivery_id from crm_sync.deliveries where captured_at >= now()));
+select results_eq(
+    $$select status, attempt_count, wait_count, envelope_failure_count, failed_alone_count, failed_alone_since, finished_at, next_attempt_at <= clock_timestamp()
+      from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('pending', 0, 0, 0, 0, null::timestamptz, null::timestamptz, true)$$, 'due now, as if it had never been tried');
+
+select crm_sync.tick();
+select results_eq(
+    $$select delivery #>> '{idempotency_key}', delivery -> 'attempt' from net.http_request_queue
+      join crm_sync.envelopes on envelopes.request_id = http_request_queue.id and status = 'in_flight' and dispatched_at >= now()
+      cross join lateral jsonb_array_elements(convert_from(body, 'UTF8')::jsonb -> 'deliveries') as delivery$$,
+    $$select idempotency_key::text, '1'::jsonb from key$$, 'a receiver that took it knows it');
+
+select * from finish();
+rollback;
