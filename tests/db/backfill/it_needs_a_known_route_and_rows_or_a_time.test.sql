@@ -1,0 +1,11 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+
+select throws_ok($$select crm_sync.backfill('leads', array['1'])$$, 'CS002', 'crm-sync knows no route "leads"', 'an unknown route');
+select throws_ok(
+    $$select crm_sync.backfill('lead')$$, 'CS021', 'backfill needs row ids or a time since when rows were changed', 'never a whole table by accident');
+select is_empty($$select * from crm_sync.operations where operated_at >= now()$$, 'and no line says that it was done');
+
+select * from finish();
+rollback;
