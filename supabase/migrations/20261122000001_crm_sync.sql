@@ -2776,6 +2776,71 @@ revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestampt
     crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
     crm_sync._end_probes(timestamptz) from public;
 
+-- sql/crm_sync/07_retry/mended.sql
+
+-- A row is mended by changing it once its delivery is dead. Here for those that were mended a moment earlier, while the
+-- delivery that was to go dead was still under way: nothing fires a route whose transition lies in the past.
+
+create function crm_sync._recapture_mended(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_dead record;
+begin
+    for v_dead in
+        select deliveries.table_name, deliveries.row_id, deliveries.route, deliveries.record, attachments.watched
+        from crm_sync.deliveries
+        join crm_sync.attachments
+          on attachments.table_name = deliveries.table_name and attachments.route = deliveries.route
+        where deliveries.delivery_id = any (p_delivery_ids)
+          and deliveries.status = 'dead'
+          and deliveries.record is not null
+          and attachments.transition <> 'true'
+    loop
+        perform crm_sync._recapture_if_changed(
+            v_dead.table_name, v_dead.row_id, v_dead.route, crm_sync._pick(v_dead.record, v_dead.watched));
+    end loop;
+end;
+$$;
+
+create function crm_sync._recapture_if_changed(p_table_name text, p_row_id text, p_route text, p_told jsonb)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $$
+declare
+    v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
+begin
+    -- No row, no columns to compare, or the same values: nothing was mended.
+    if not v_rows -> 0 @> p_told then
+        perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows, array[p_route]);
+    end if;
+exception when others then
+    perform crm_sync._note_fault('mended row of ' || p_table_name, sqlstate, sqlerrm);
+end;
+$$;
+
+create function crm_sync._pick(p_row jsonb, p_columns text[])
+returns jsonb
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
+    from jsonb_each(p_row) as fields
+    where fields.key = any (p_columns);
+$$;
+
+comment on function crm_sync._recapture_mended(bigint[]) is
+    'Fires routes with a transition again for rows that no longer are as their dead delivery told them.';
+comment on function crm_sync._recapture_if_changed(text, text, text, jsonb) is 'Fires a route for a row if one of these values has changed and its condition holds; never raises.';
+comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a record that are named in the list.';
+
+revoke all on function crm_sync._recapture_mended(bigint[]), crm_sync._recapture_if_changed(text, text, text, jsonb),
+    crm_sync._pick(jsonb, text[]) from public;
+
 -- sql/crm_sync/07_retry/settle.sql
 
 -- The one transition out of in_flight. Fence: only what is still in flight in the very envelope that the outcome is of;
@@ -2972,6 +3037,7 @@ begin
            and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
           or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
       );
+    perform crm_sync._recapture_mended(p_delivery_ids);
     for v_group in
         select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
         from crm_sync.deliveries
@@ -3452,8 +3518,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Claimed when every transaction up to the change had ended. By the time, too: a restored database counts its
-    -- transactions anew.
+    -- Not yet read and not covered by one that was; or claimed when every transaction up to the change had ended. By the
+    -- time, too: a restored database counts its transactions anew.
     return (
         select exists (
             select from crm_sync.deliveries
@@ -3461,7 +3527,7 @@ begin
               and deliveries.table_name = p_table_name
               and deliveries.route = p_route
               and deliveries.status in ('pending', 'in_flight', 'delivered')
-              and (deliveries.claimed_at is null
+              and ((deliveries.claimed_at is null and deliveries.covered_by is null)
                    or (deliveries.claimed_horizon > p_changed_in and deliveries.claimed_at >= p_changed_at))
         )
     );
@@ -3728,17 +3794,6 @@ begin
 end;
 $$;
 
-create function crm_sync._pick(p_row jsonb, p_columns text[])
-returns jsonb
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
-    from jsonb_each(p_row) as fields
-    where fields.key = any (p_columns);
-$$;
-
 create function crm_sync.repair_missing(p_limit int default 100)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
@@ -3774,11 +3829,10 @@ $$;
 comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
-comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a record that are named in the list.';
 comment on function crm_sync.repair_missing(int) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. Safe to repeat. Role: owner.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments), crm_sync._pick(jsonb, text[]),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
     crm_sync.repair_missing(int) from public;
 
 -- sql/crm_sync/09_operate/operations.sql

@@ -192,6 +192,7 @@ begin
            and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
           or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
       );
+    perform crm_sync._recapture_mended(p_delivery_ids);
     for v_group in
         select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
         from crm_sync.deliveries

@@ -73,8 +73,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Claimed when every transaction up to the change had ended. By the time, too: a restored database counts its
-    -- transactions anew.
+    -- Not yet read and not covered by one that was; or claimed when every transaction up to the change had ended. By the
+    -- time, too: a restored database counts its transactions anew.
     return (
         select exists (
             select from crm_sync.deliveries
@@ -82,7 +82,7 @@ begin
               and deliveries.table_name = p_table_name
               and deliveries.route = p_route
               and deliveries.status in ('pending', 'in_flight', 'delivered')
-              and (deliveries.claimed_at is null
+              and ((deliveries.claimed_at is null and deliveries.covered_by is null)
                    or (deliveries.claimed_horizon > p_changed_in and deliveries.claimed_at >= p_changed_at))
         )
     );

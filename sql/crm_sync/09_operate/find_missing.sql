@@ -58,17 +58,6 @@ begin
 end;
 $$;
 
-create function crm_sync._pick(p_row jsonb, p_columns text[])
-returns jsonb
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(jsonb_object_agg(fields.key, fields.value), '{}')
-    from jsonb_each(p_row) as fields
-    where fields.key = any (p_columns);
-$$;
-
 create function crm_sync.repair_missing(p_limit int default 100)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
@@ -104,9 +93,8 @@ $$;
 comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
-comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a record that are named in the list.';
 comment on function crm_sync.repair_missing(int) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. Safe to repeat. Role: owner.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments), crm_sync._pick(jsonb, text[]),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
     crm_sync.repair_missing(int) from public;
