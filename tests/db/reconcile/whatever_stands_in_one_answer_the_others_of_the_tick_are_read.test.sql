@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(2);
+select plan(3);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -42,6 +42,9 @@ select results_eq($$select affected from crm_sync.tick() where step = 'reconcile
 select results_eq(
     $$select status, attempt_count, last_error_code, array_agg(n order by n) from crm_sync.deliveries join sent using (delivery_id) group by 1, 2, 3 order by 1$$,
     $$values ('delivered', 1, null, array[20]), ('pending', 0, 'no_usable_answer', array(select generate_series(1, 19)))$$, 'the one that is well is read');
+select results_eq(
+    $$select envelopes.status, count(*)::int from crm_sync.envelopes join sent using (envelope_id) group by 1 order by 1$$,
+    $$values ('answered', 1), ('failed', 19)$$, 'of the others not a word is believed');
 
 select * from finish();
 rollback;
