@@ -1,0 +1,30 @@
+/**
+ * Who judges a mutant, one after another until one catches it. A judge gets a database in which the mutant is installed,
+ * and may do there what it likes; nobody uses it afterwards.
+ */
+import type { Coverage } from "./coverage.ts";
+import { pgtapJudge } from "./pgtap-judge.ts";
+
+export interface Subject {
+  /** As postgres, who owns the database and is no superuser. */
+  url: string;
+  superuserUrl: string;
+  name: string;
+  /** The file below sql/crm_sync, without ending: `06_dispatch/keys`. */
+  file: string;
+  /** Functions whose definition is not the original's: the mutated ones, and generated ones that follow them. */
+  affected: string[];
+}
+
+export interface Judge {
+  name: string;
+  /** A mutant that takes longer is caught, too: by the time-out. */
+  timeLimitMs: number;
+  /** Says what caught the mutant; nothing if all is as it should be. */
+  judge(subject: Subject): Promise<string | undefined>;
+}
+
+/** The quick ones first. */
+export function allJudges(context: { tests: string[]; coverage: Coverage }): Judge[] {
+  return [pgtapJudge(context)];
+}
