@@ -9,7 +9,7 @@ export interface CrashOptions {
   /** For the line that is printed. */
   name: string;
   /** From the moment on; whatever it waits for counts as part of the blow. */
-  blow: (world: World) => Promise<unknown>;
+  blow: (world: World, load: Load) => Promise<unknown>;
   /** Brings back what the blow ended. */
   recover?: (world: World) => Promise<unknown>;
   /** How long after the writers' last commit nothing may be unfinished any more. */
@@ -45,7 +45,7 @@ export async function crash(options: CrashOptions): Promise<Crashed> {
 
 async function crashIn(world: World, options: CrashOptions): Promise<Crashed> {
   const load = startLoad({ url: world.server.url, rows: ROWS });
-  const strike = await strikeAt(world, load, STRIKE_AT, () => options.blow(world));
+  const strike = await strikeAt(world, load, STRIKE_AT, () => options.blow(world, load));
   await options.recover?.(world);
   const account = await closeAccount(world, load, strike, options.limitMs);
   print(options.name, world.server.version, strike, account, load);

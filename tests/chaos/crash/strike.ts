@@ -18,7 +18,7 @@ export interface Moment {
 
 export interface Strike {
   moment: Moment;
-  /** What was in flight at any time in between can have been hit. */
+  /** The blow may last: what was in flight at any time in between can have been hit. */
   begin: Date;
   end: Date;
 }
@@ -34,18 +34,25 @@ const MOMENT = `
          (select count(*) from net.http_request_queue)::int as queued,
          (select count(*) from crm_sync.deliveries where status = 'pending')::int as pending`;
 
-/**
- * Waits until so many rows are committed, something is in flight, queued, and the receiver at work; then strikes at once.
- * The blow may last: it ends when the promise does.
- */
+/** Waits until so many rows are committed, something is in flight and queued, and the receiver at work; then strikes at once. */
 export async function strikeAt(
   world: World,
   load: Load,
   committedRows: number,
   blow: () => Promise<unknown>,
 ): Promise<Strike> {
+  const { moment, begin } = await untilUnderWay(world, load, committedRows);
+  await blow();
+  return { moment, begin, end: new Date(Date.now() + 1) };
+}
+
+/** The moment at which it is so, and the time just before it was seen. Throws after a minute. */
+export async function untilUnderWay(
+  world: World,
+  load: Load,
+  committedRows = 0,
+): Promise<{ moment: Moment; begin: Date }> {
   const { calls } = world.receiver;
-  const openCalls = () => calls.filter(({ closedAt }) => closedAt === null).length;
   for (const deadline = Date.now() + LIMIT_MS; ; await sleep(10)) {
     const begin = new Date();
     const [found] =
@@ -54,17 +61,14 @@ export async function strikeAt(
       ...(found as Moment),
       committedRows: load.committed.rows,
       calls: calls.length,
-      openCalls: openCalls(),
+      openCalls: calls.filter(({ closedAt }) => closedAt === null).length,
     };
     const isDue =
       moment.committedRows >= committedRows &&
       moment.requestsInFlight > 0 &&
       moment.queued > 0 &&
       moment.openCalls >= OPEN_CALLS;
-    if (isDue) {
-      await blow();
-      return { moment, begin, end: new Date(Date.now() + 1) };
-    }
+    if (isDue) return { moment, begin };
     if (Date.now() > deadline) throw new Error(`the moment never came: ${JSON.stringify(moment)}`);
   }
 }
