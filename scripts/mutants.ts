@@ -26,6 +26,7 @@ interface Options {
   file?: string[];
   judge?: string[];
   list?: boolean;
+  skipEquivalent?: boolean;
   side: string;
 }
 
@@ -34,9 +35,12 @@ const PAGE = join(ROOT, "docs", "proof", "mutants.md");
 const VITEST = "vitest";
 
 async function main(options: Options): Promise<void> {
-  const mutants = allMutants().filter((mutant) => isWanted(mutant, options));
+  const known = readReasons();
+  const mutants = allMutants().filter(
+    (mutant) => isWanted(mutant, options) && !(options.skipEquivalent && known.has(mutant.name)),
+  );
   if (options.list) return mutants.forEach(({ name }) => void console.log(name));
-  const isPart = Boolean(options.only ?? options.file);
+  const isPart = Boolean(options.only ?? options.file ?? options.skipEquivalent);
   const wants = (judge: string) => !options.judge || options.judge.includes(judge);
   const { verdicts, judges } = await judgeSql(mutants, options, wants);
   if (wants(VITEST) && (!isPart || options.file?.some((word) => word.endsWith(".ts")))) {
@@ -47,7 +51,7 @@ async function main(options: Options): Promise<void> {
     judges.push(VITEST);
   }
   const reasons = new Map(
-    [...readReasons()].filter(([name]) => !isPart || verdicts.some((v) => v.name === name)),
+    [...known].filter(([name]) => !isPart || verdicts.some((v) => v.name === name)),
   );
   const outcome = { verdicts, judges, reasons };
   printSummary(outcome);
@@ -121,6 +125,7 @@ program
   .option("--file <words...>", "mutants of files whose path holds one of these words")
   .option("--judge <names...>", "pgtap, model, vitest")
   .option("--side <count>", "mutants judged side by side", "2")
+  .option("--skip-equivalent", "not those that are known to change nothing: they take longest")
   .option("--list", "name the mutants and end")
   .action(main);
 await program.parseAsync().catch((error: Error) => {

@@ -58,13 +58,13 @@ async function enteredBy(clone: Clone, test: string, counted: Set<string>): Prom
   return { isRed: !ok, functions, durationMs };
 }
 
-/** Makes each PL/pgSQL function count its calls; returns the names of those that do. */
+/** Makes each function count its calls; returns their names. */
 async function countEntries({ url, superuserUrl }: Clone): Promise<Set<string>> {
-  const functions = await query<{ name: string; definition: string }>(
+  const functions = await query<{ name: string; language: string; definition: string }>(
     url,
-    `select proname as name, pg_get_functiondef(pg_proc.oid) as definition
+    `select proname as name, lanname as language, pg_get_functiondef(pg_proc.oid) as definition
      from pg_proc join pg_language on pg_language.oid = prolang
-     where pronamespace = 'crm_sync'::regnamespace and lanname = 'plpgsql'`,
+     where pronamespace = 'crm_sync'::regnamespace`,
   );
   const names = new Set(functions.map(({ name }) => name));
   await query(
@@ -75,16 +75,21 @@ async function countEntries({ url, superuserUrl }: Clone): Promise<Set<string>> 
       "grant usage on all sequences in schema coverage to public;",
     ].join("\n"),
   );
-  await query(url, functions.map(({ name, definition }) => counting(name, definition)).join(";\n"));
+  await query(url, functions.map(counting).join(";\n"));
   return names;
 }
 
-function counting(name: string, definition: string): string {
-  const entered = `    v_entered bigint := nextval('coverage."${name}"');`;
+function counting(subject: { name: string; language: string; definition: string }): string {
+  const { name, language, definition } = subject;
+  const call = `nextval('coverage."${name}"')`;
+  if (language === "sql")
+    return definition.replace("AS $function$", () => `AS $function$ select ${call};`);
   const first = /^(declare|begin)$/m.exec(definition)?.[0];
   if (!first) throw new Error(`${name} has neither declare nor begin on a line of its own`);
-  const declared = first === "declare" ? `declare\n${entered}` : `declare\n${entered}\nbegin`;
-  return definition.replace(/^(declare|begin)$/m, () => declared);
+  const declared = `declare\n    v_entered bigint := ${call};`;
+  return definition.replace(/^(declare|begin)$/m, () =>
+    first === "declare" ? declared : `${declared}\nbegin`,
+  );
 }
 
 async function counts({ superuserUrl }: Clone): Promise<Map<string, string | null>> {

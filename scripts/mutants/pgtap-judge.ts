@@ -31,7 +31,7 @@ export function pgtapJudge({ tests, coverage }: { tests: string[]; coverage: Cov
 
 function nearestFirst(subject: Subject, tests: string[], coverage: Coverage): string[] {
   const known = new Set(Object.values(coverage).flatMap(({ functions }) => functions ?? []));
-  // Nobody counts the calls of a function in SQL.
+  // One that no test enters may still be read by one.
   const isCounted = subject.affected.every((name) => known.has(name));
   const near = topicsOf(subject);
   const distance = (test: string) => {

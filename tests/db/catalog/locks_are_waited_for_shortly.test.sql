@@ -1,0 +1,16 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+
+select results_eq(
+    $$select proname::text collate "default", settings.setting collate "default"
+      from pg_proc cross join unnest(proconfig) as settings (setting)
+      where pronamespace = 'crm_sync'::regnamespace and settings.setting like 'lock_timeout=%'
+        and proname !~ '^_capture__(?!leads)'
+      order by 1$$,
+    $$values ('_capture__leads', 'lock_timeout=200ms'), ('_dispatch_at_commit', 'lock_timeout=200ms'),
+             ('_reattach_table', 'lock_timeout=3s'), ('detach', 'lock_timeout=3s')$$,
+    'where the application waits with us 200 ms, where an operator does 3 s');
+
+select * from finish();
+rollback;
