@@ -38,6 +38,7 @@ begin
         record = packed.record,
         claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
         claimed_horizon = case when deliveries.claimed_at is null then v_horizon else deliveries.claimed_horizon end,
+        covered_by = null,
         is_parked = false
     from (
         select judged.delivery_id, judged.record, judged.position, v_envelopes[judged.place] as envelope
