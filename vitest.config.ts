@@ -31,6 +31,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: "model",
+          include: ["tests/chaos/model/**/*.test.ts"],
+          sequence: { groupOrder: 3 },
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           // Not part of npm test: it waits for the engine's true delays (npm run crash, docs/proof/crash.md).
           name: "crash",
           include: ["tests/chaos/crash/**/*.test.ts"],

@@ -35,6 +35,7 @@ const SUITES: Suite[] = [
   { name: "database", command: ["tsx", "scripts/test-db.ts"], count: countAssertions },
   vitest("unit", ["unit"]),
   vitest("integration", ["integration", "end-to-end"]),
+  vitest("model", ["model"]),
 ];
 
 function vitest(name: string, projects: string[]): Suite {
