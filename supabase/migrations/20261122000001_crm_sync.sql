@@ -326,6 +326,22 @@ select destinations.destination from crm_sync.destinations
 union all
 values ('function');
 
+create function crm_sync._give_breaker()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into crm_sync.breakers (breaker) values (new.destination) on conflict do nothing;
+    return null;
+end;
+$$;
+
+create trigger every_destination_has_a_breaker
+after insert on crm_sync.destinations
+for each row
+execute function crm_sync._give_breaker();
+
 alter table crm_sync.breakers enable row level security;
 alter table crm_sync.breaker_minutes enable row level security;
 
@@ -334,6 +350,7 @@ comment on column crm_sync.breakers.state is 'closed: calls go out. open: none u
 comment on column crm_sync.breakers.open_count is 'Times it opened in a row: 30 s, doubling to 15 min.';
 comment on column crm_sync.breakers.failing_keys is 'Two ordering keys, at most, of the failures in a row: one delivery that always fails must not close a destination.';
 comment on column crm_sync.breakers.last_failed_key is 'The key that failed last; a probe takes another where there is one.';
+comment on function crm_sync._give_breaker() is 'A new destination begins with a closed breaker.';
 comment on table crm_sync.breaker_minutes is 'Attempts and failures a minute, from which a breaker opens at 70 % failing of at least 10 in 5 minutes.';
 
 grant select on crm_sync.breakers, crm_sync.breaker_minutes to crm_sync_reader, crm_sync_operator;
@@ -342,6 +359,8 @@ create policy readers_see_breakers on crm_sync.breakers
     for select to crm_sync_reader, crm_sync_operator using (true);
 create policy readers_see_breaker_minutes on crm_sync.breaker_minutes
     for select to crm_sync_reader, crm_sync_operator using (true);
+
+revoke all on function crm_sync._give_breaker() from public;
 
 -- sql/crm_sync/04_ledger/capture_failures.sql
 
@@ -372,7 +391,7 @@ create function crm_sync._capture_failed(
 )
 returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
 as $$
 begin
     insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state, detail)
@@ -381,6 +400,7 @@ begin
         p_sql_state, crm_sync._harmless_message(p_sql_state, p_message)
     );
 exception when others then
+    perform nextval('crm_sync.unstored_changes');
     raise log 'crm-sync: rows of % missed by capture (SQLSTATE %) and not stored (SQLSTATE %)', p_table_name, p_sql_state, sqlstate;
 end;
 $$;
@@ -389,7 +409,7 @@ comment on table crm_sync.capture_failures is
     'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
 comment on column crm_sync.capture_failures.new_rows is 'The changed rows, as the statement left them; whole, because a condition may use any column.';
 comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) is
-    'Stores a statement''s changes for the tick; never raises.';
+    'Stores a statement''s changes for the tick, or leaves word that it could not.';
 
 revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) from public;
 
@@ -552,7 +572,7 @@ alter table crm_sync.faults enable row level security;
 create function crm_sync._note_fault(p_place text, p_sql_state text, p_message text)
 returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
 as $$
 begin
     insert into crm_sync.faults (place, sql_state, detail)
@@ -622,6 +642,30 @@ create type crm_sync.settlement as (
 );
 
 comment on type crm_sync.settlement is 'The outcome of one delivery in one envelope. retry_after in seconds.';
+
+-- sql/crm_sync/04_ledger/unstored_changes.sql
+
+-- The last resort of capture: where ledger and capture_failures are both locked, as by a migration that changes both, all
+-- that can be kept is that something was missed. A sequence takes no lock that a table's can hold up, and no rollback.
+
+create sequence crm_sync.unstored_changes;
+
+create table crm_sync.unstored_seen (
+    only_row       boolean      primary key default true,
+    value          bigint       not null default 0,
+    changed_since  timestamptz,
+    horizon        xid8,
+    constraint there_is_only_one_row check (only_row)
+);
+
+insert into crm_sync.unstored_seen default values;
+
+alter table crm_sync.unstored_seen enable row level security;
+
+comment on sequence crm_sync.unstored_changes is 'Moves whenever a change could be neither captured nor stored; the tick then looks for what is missing.';
+comment on table crm_sync.unstored_seen is 'How far the tick has looked after unstored changes.';
+comment on column crm_sync.unstored_seen.changed_since is 'Rows changed since then are looked at once more; null: nothing is due.';
+comment on column crm_sync.unstored_seen.horizon is 'The look is due when every transaction older than this has ended: a missed change may not be committed yet.';
 
 -- sql/crm_sync/05_capture/attach.sql
 
@@ -1136,7 +1180,7 @@ revoke all on function crm_sync._generated_name(text, text, text), crm_sync._col
 -- sql/crm_sync/05_capture/function_capture.sql
 
 -- The text of a table's capture function. It runs inside the application's statement: one exception block around
--- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most, inserts only.
+-- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most in a transaction, inserts only.
 -- Definer, because the application's roles have no rights in crm_sync.
 
 create function crm_sync._capture_function_sql(p_table_name text)
@@ -1160,6 +1204,9 @@ declare
     v_dispatch boolean;
     v_count    int;
 begin
+    if current_setting('crm_sync.has_waited', true) = 'yes' then
+        perform set_config('lock_timeout', '1ms', true);
+    end if;
     -- Few rows are dispatched at commit; many drip from the ledger by the tick.
     v_dispatch := (select count(*) <= 20 from (select from new_rows limit 21) as few);
     if tg_op = 'INSERT' then%2$s
@@ -1220,6 +1267,9 @@ begin
     -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
     return format(
         $sql$    begin
+        if sqlstate = '55P03' then
+            perform set_config('crm_sync.has_waited', 'yes', true);
+        end if;
         if tg_op = 'INSERT' then
             perform crm_sync._capture_failed(
                 %1$L, tg_op,
@@ -1236,6 +1286,11 @@ begin
                 sqlstate, sqlerrm);
         end if;
     exception when others then
+        begin
+            perform nextval('crm_sync.unstored_changes');
+        exception when others then
+            null;
+        end;
         raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
     end;
 $sql$,
@@ -1578,6 +1633,10 @@ begin
                 left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
                   on built.delivery_id = ids.delivery_id;
         exception when others then
+            -- One wait for a locked table is enough, at a commit as in the tick.
+            if sqlstate = '55P03' then
+                perform set_config('lock_timeout', '1ms', true);
+            end if;
             perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
         end;
     end loop;
@@ -1869,7 +1928,9 @@ declare
 begin
     v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
     -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
-    if position(new.destination in v_dispatched) > 0 or current_setting('transaction_isolation') <> 'read committed' then
+    if position(new.destination in v_dispatched) > 0
+        or current_setting('transaction_isolation') <> 'read committed'
+        or current_setting('crm_sync.has_waited', true) = 'yes' then
         return null;
     end if;
     perform set_config('crm_sync.dispatched', v_dispatched || ' ' || new.destination, true);
@@ -1883,6 +1944,10 @@ begin
     end if;
     return null;
 exception when others then
+    -- Who has waited for a lock once waits for no other in this transaction.
+    if sqlstate = '55P03' then
+        perform set_config('crm_sync.has_waited', 'yes', true);
+    end if;
     perform crm_sync._note_fault('dispatch at commit', sqlstate, sqlerrm);
     return null;
 end;
@@ -3301,6 +3366,7 @@ begin
             where failures.capture_failure_id = v_failure.capture_failure_id;
         end;
     end loop;
+    perform crm_sync._repair_unstored(p_now);
     return v_count;
 end;
 $$;
@@ -3560,6 +3626,41 @@ comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a
 revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], xid8, timestamptz),
     crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;
 
+-- sql/crm_sync/08_reconcile/unstored.sql
+
+-- Looks for changes that capture could not even store. Twice: when the tick hears of them, and once every transaction has
+-- ended that may have made one without having committed it.
+
+create function crm_sync._repair_unstored(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
+begin
+    update crm_sync.unstored_seen
+    set value = v_value,
+        -- The transaction may have begun long before its change was noted.
+        changed_since = least(unstored_seen.changed_since, p_now - interval '1 hour'),
+        horizon = pg_snapshot_xmax(pg_current_snapshot())
+    where unstored_seen.value < v_value;
+    if found then
+        perform crm_sync.repair_missing(p_since => (select unstored_seen.changed_since from crm_sync.unstored_seen));
+        return;
+    end if;
+    update crm_sync.unstored_seen set horizon = null where unstored_seen.horizon <= pg_snapshot_xmin(pg_current_snapshot());
+    if found then
+        perform crm_sync.repair_missing(p_since => (select unstored_seen.changed_since from crm_sync.unstored_seen));
+        update crm_sync.unstored_seen set changed_since = null;
+    end if;
+end;
+$$;
+
+comment on function crm_sync._repair_unstored(timestamptz) is 'Repairs what is missing if a change could not be stored since the last look. Part of the tick.';
+
+revoke all on function crm_sync._repair_unstored(timestamptz) from public;
+
 -- sql/crm_sync/09_operate/backfill.sql
 
 -- New deliveries from rows as they are now, for routes whose condition they meet. They never hold up live ones.
@@ -3775,7 +3876,7 @@ begin
         select %1$L, %2$s, case when newest.delivery_id is null then 'no delivery' else 'other values' end
         from %3$s as new
         left join lateral (
-            select deliveries.delivery_id, deliveries.status, deliveries.record
+            select deliveries.delivery_id, deliveries.claimed_at, deliveries.record
             from crm_sync.deliveries
             where deliveries.row_id = %2$s and deliveries.table_name = %4$L and deliveries.route = %1$L
             order by deliveries.delivery_id desc
@@ -3785,7 +3886,7 @@ begin
           and (%6$s) is true
           and (
               newest.delivery_id is null
-              or (%7$L and newest.status <> 'pending' and newest.record is not null
+              or (%7$L and newest.claimed_at is not null and newest.record is not null
                   and crm_sync._pick(newest.record, %8$L) <> (select to_jsonb(picked) from (select %9$s) as picked))
           )
         $sql$,
@@ -3795,7 +3896,23 @@ begin
 end;
 $$;
 
-create function crm_sync.repair_missing(p_limit int default 100)
+create function crm_sync.repair_missing(p_limit int default 100, p_since timestamptz default null)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    for table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        begin
+            return query select repaired.* from crm_sync._repair_table(repair_missing.table_name, p_limit, p_since) as repaired;
+        exception when others then
+            perform crm_sync._note_fault('repair of ' || table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
+end;
+$$;
+
+create function crm_sync._repair_table(p_table_name text, p_limit int, p_since timestamptz)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -3804,23 +3921,21 @@ declare
     v_missing record;
 begin
     for v_missing in
-        select tables.table_name, missing.route, count(*)::int as missing_count, array_agg(missing.row_id) as row_ids
-        from (select distinct attachments.table_name from crm_sync.attachments) as tables
-        cross join lateral crm_sync.find_missing(tables.table_name::regclass) as missing
-        group by tables.table_name, missing.route
+        select missing.route, array_agg(missing.row_id) as row_ids
+        from crm_sync.find_missing(p_table_name::regclass, p_since) as missing
+        group by missing.route
     loop
-        table_name := v_missing.table_name;
+        table_name := p_table_name;
         route := v_missing.route;
-        missing_count := v_missing.missing_count;
+        missing_count := cardinality(v_missing.row_ids);
         repaired_count := 0;
-        if v_missing.missing_count <= p_limit then
+        if missing_count <= p_limit then
             repaired_count := (
-                select count(*)::int
-                from crm_sync.backfill(v_missing.route, v_missing.row_ids, p_note => 'daily repair'));
+                select count(*)::int from crm_sync.backfill(v_missing.route, v_missing.row_ids, p_note => 'repair'));
         else
-            perform crm_sync._note_fault('repair of ' || v_missing.table_name, 'CS030', format(
+            perform crm_sync._note_fault('repair of ' || p_table_name, 'CS030', format(
                 '%s rows of %s were never sent for route %s: more than %s, left to a person',
-                v_missing.missing_count, v_missing.table_name, v_missing.route, p_limit));
+                missing_count, p_table_name, route, p_limit));
         end if;
         return next;
     end loop;
@@ -3830,11 +3945,12 @@ $$;
 comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
-comment on function crm_sync.repair_missing(int) is
-    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. Safe to repeat. Role: owner.';
+comment on function crm_sync.repair_missing(int, timestamptz) is
+    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
+comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
-    crm_sync.repair_missing(int) from public;
+    crm_sync.repair_missing(int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 
 -- sql/crm_sync/09_operate/operations.sql
 
@@ -4376,12 +4492,13 @@ revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedu
 -- sql/crm_sync/11_schedule/tick.sql
 
 -- The tick, run by pg_cron every 2 seconds: what failed to be captured, answers, what is due. One at a time. Each step in
--- a block of its own: a step that fails is noted in crm_sync.faults and stops no other.
+-- a block of its own: a step that fails, or that would wait for an operator's lock, is noted in crm_sync.faults and stops
+-- no other.
 
 create function crm_sync.tick(p_now timestamptz default clock_timestamp())
 returns table (step text, affected int)
 language plpgsql
-set search_path = pg_catalog, pg_temp set plan_cache_mode = 'force_generic_plan'
+set search_path = pg_catalog, pg_temp set lock_timeout = '1s' set plan_cache_mode = 'force_generic_plan'
 as $$
 begin
     perform crm_sync._require_read_committed();

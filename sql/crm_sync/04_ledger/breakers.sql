@@ -34,6 +34,22 @@ select destinations.destination from crm_sync.destinations
 union all
 values ('function');
 
+create function crm_sync._give_breaker()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into crm_sync.breakers (breaker) values (new.destination) on conflict do nothing;
+    return null;
+end;
+$$;
+
+create trigger every_destination_has_a_breaker
+after insert on crm_sync.destinations
+for each row
+execute function crm_sync._give_breaker();
+
 alter table crm_sync.breakers enable row level security;
 alter table crm_sync.breaker_minutes enable row level security;
 
@@ -42,6 +58,7 @@ comment on column crm_sync.breakers.state is 'closed: calls go out. open: none u
 comment on column crm_sync.breakers.open_count is 'Times it opened in a row: 30 s, doubling to 15 min.';
 comment on column crm_sync.breakers.failing_keys is 'Two ordering keys, at most, of the failures in a row: one delivery that always fails must not close a destination.';
 comment on column crm_sync.breakers.last_failed_key is 'The key that failed last; a probe takes another where there is one.';
+comment on function crm_sync._give_breaker() is 'A new destination begins with a closed breaker.';
 comment on table crm_sync.breaker_minutes is 'Attempts and failures a minute, from which a breaker opens at 70 % failing of at least 10 in 5 minutes.';
 
 grant select on crm_sync.breakers, crm_sync.breaker_minutes to crm_sync_reader, crm_sync_operator;
@@ -50,3 +67,5 @@ create policy readers_see_breakers on crm_sync.breakers
     for select to crm_sync_reader, crm_sync_operator using (true);
 create policy readers_see_breaker_minutes on crm_sync.breaker_minutes
     for select to crm_sync_reader, crm_sync_operator using (true);
+
+revoke all on function crm_sync._give_breaker() from public;

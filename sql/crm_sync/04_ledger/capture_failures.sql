@@ -25,7 +25,7 @@ create function crm_sync._capture_failed(
 )
 returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
 as $$
 begin
     insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state, detail)
@@ -34,6 +34,7 @@ begin
         p_sql_state, crm_sync._harmless_message(p_sql_state, p_message)
     );
 exception when others then
+    perform nextval('crm_sync.unstored_changes');
     raise log 'crm-sync: rows of % missed by capture (SQLSTATE %) and not stored (SQLSTATE %)', p_table_name, p_sql_state, sqlstate;
 end;
 $$;
@@ -42,6 +43,6 @@ comment on table crm_sync.capture_failures is
     'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
 comment on column crm_sync.capture_failures.new_rows is 'The changed rows, as the statement left them; whole, because a condition may use any column.';
 comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) is
-    'Stores a statement''s changes for the tick; never raises.';
+    'Stores a statement''s changes for the tick, or leaves word that it could not.';
 
 revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) from public;

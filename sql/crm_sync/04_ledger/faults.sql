@@ -16,7 +16,7 @@ alter table crm_sync.faults enable row level security;
 create function crm_sync._note_fault(p_place text, p_sql_state text, p_message text)
 returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
 as $$
 begin
     insert into crm_sync.faults (place, sql_state, detail)

@@ -1,5 +1,5 @@
 -- The text of a table's capture function. It runs inside the application's statement: one exception block around
--- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most, inserts only.
+-- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most in a transaction, inserts only.
 -- Definer, because the application's roles have no rights in crm_sync.
 
 create function crm_sync._capture_function_sql(p_table_name text)
@@ -23,6 +23,9 @@ declare
     v_dispatch boolean;
     v_count    int;
 begin
+    if current_setting('crm_sync.has_waited', true) = 'yes' then
+        perform set_config('lock_timeout', '1ms', true);
+    end if;
     -- Few rows are dispatched at commit; many drip from the ledger by the tick.
     v_dispatch := (select count(*) <= 20 from (select from new_rows limit 21) as few);
     if tg_op = 'INSERT' then%2$s
@@ -83,6 +86,9 @@ begin
     -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
     return format(
         $sql$    begin
+        if sqlstate = '55P03' then
+            perform set_config('crm_sync.has_waited', 'yes', true);
+        end if;
         if tg_op = 'INSERT' then
             perform crm_sync._capture_failed(
                 %1$L, tg_op,
@@ -99,6 +105,11 @@ begin
                 sqlstate, sqlerrm);
         end if;
     exception when others then
+        begin
+            perform nextval('crm_sync.unstored_changes');
+        exception when others then
+            null;
+        end;
         raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
     end;
 $sql$,

@@ -27,6 +27,10 @@ begin
                 left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
                   on built.delivery_id = ids.delivery_id;
         exception when others then
+            -- One wait for a locked table is enough, at a commit as in the tick.
+            if sqlstate = '55P03' then
+                perform set_config('lock_timeout', '1ms', true);
+            end if;
             perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
         end;
     end loop;

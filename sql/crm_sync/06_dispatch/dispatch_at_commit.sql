@@ -14,7 +14,9 @@ declare
 begin
     v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
     -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
-    if position(new.destination in v_dispatched) > 0 or current_setting('transaction_isolation') <> 'read committed' then
+    if position(new.destination in v_dispatched) > 0
+        or current_setting('transaction_isolation') <> 'read committed'
+        or current_setting('crm_sync.has_waited', true) = 'yes' then
         return null;
     end if;
     perform set_config('crm_sync.dispatched', v_dispatched || ' ' || new.destination, true);
@@ -28,6 +30,10 @@ begin
     end if;
     return null;
 exception when others then
+    -- Who has waited for a lock once waits for no other in this transaction.
+    if sqlstate = '55P03' then
+        perform set_config('crm_sync.has_waited', 'yes', true);
+    end if;
     perform crm_sync._note_fault('dispatch at commit', sqlstate, sqlerrm);
     return null;
 end;

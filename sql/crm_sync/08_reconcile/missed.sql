@@ -41,6 +41,7 @@ begin
             where failures.capture_failure_id = v_failure.capture_failure_id;
         end;
     end loop;
+    perform crm_sync._repair_unstored(p_now);
     return v_count;
 end;
 $$;

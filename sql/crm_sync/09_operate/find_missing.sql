@@ -38,7 +38,7 @@ begin
         select %1$L, %2$s, case when newest.delivery_id is null then 'no delivery' else 'other values' end
         from %3$s as new
         left join lateral (
-            select deliveries.delivery_id, deliveries.status, deliveries.record
+            select deliveries.delivery_id, deliveries.claimed_at, deliveries.record
             from crm_sync.deliveries
             where deliveries.row_id = %2$s and deliveries.table_name = %4$L and deliveries.route = %1$L
             order by deliveries.delivery_id desc
@@ -48,7 +48,7 @@ begin
           and (%6$s) is true
           and (
               newest.delivery_id is null
-              or (%7$L and newest.status <> 'pending' and newest.record is not null
+              or (%7$L and newest.claimed_at is not null and newest.record is not null
                   and crm_sync._pick(newest.record, %8$L) <> (select to_jsonb(picked) from (select %9$s) as picked))
           )
         $sql$,
@@ -58,7 +58,23 @@ begin
 end;
 $$;
 
-create function crm_sync.repair_missing(p_limit int default 100)
+create function crm_sync.repair_missing(p_limit int default 100, p_since timestamptz default null)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    for table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        begin
+            return query select repaired.* from crm_sync._repair_table(repair_missing.table_name, p_limit, p_since) as repaired;
+        exception when others then
+            perform crm_sync._note_fault('repair of ' || table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
+end;
+$$;
+
+create function crm_sync._repair_table(p_table_name text, p_limit int, p_since timestamptz)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -67,23 +83,21 @@ declare
     v_missing record;
 begin
     for v_missing in
-        select tables.table_name, missing.route, count(*)::int as missing_count, array_agg(missing.row_id) as row_ids
-        from (select distinct attachments.table_name from crm_sync.attachments) as tables
-        cross join lateral crm_sync.find_missing(tables.table_name::regclass) as missing
-        group by tables.table_name, missing.route
+        select missing.route, array_agg(missing.row_id) as row_ids
+        from crm_sync.find_missing(p_table_name::regclass, p_since) as missing
+        group by missing.route
     loop
-        table_name := v_missing.table_name;
+        table_name := p_table_name;
         route := v_missing.route;
-        missing_count := v_missing.missing_count;
+        missing_count := cardinality(v_missing.row_ids);
         repaired_count := 0;
-        if v_missing.missing_count <= p_limit then
+        if missing_count <= p_limit then
             repaired_count := (
-                select count(*)::int
-                from crm_sync.backfill(v_missing.route, v_missing.row_ids, p_note => 'daily repair'));
+                select count(*)::int from crm_sync.backfill(v_missing.route, v_missing.row_ids, p_note => 'repair'));
         else
-            perform crm_sync._note_fault('repair of ' || v_missing.table_name, 'CS030', format(
+            perform crm_sync._note_fault('repair of ' || p_table_name, 'CS030', format(
                 '%s rows of %s were never sent for route %s: more than %s, left to a person',
-                v_missing.missing_count, v_missing.table_name, v_missing.route, p_limit));
+                missing_count, p_table_name, route, p_limit));
         end if;
         return next;
     end loop;
@@ -93,8 +107,9 @@ $$;
 comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
-comment on function crm_sync.repair_missing(int) is
-    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. Safe to repeat. Role: owner.';
+comment on function crm_sync.repair_missing(int, timestamptz) is
+    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
+comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
-    crm_sync.repair_missing(int) from public;
+    crm_sync.repair_missing(int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;

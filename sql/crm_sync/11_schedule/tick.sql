@@ -1,10 +1,11 @@
 -- The tick, run by pg_cron every 2 seconds: what failed to be captured, answers, what is due. One at a time. Each step in
--- a block of its own: a step that fails is noted in crm_sync.faults and stops no other.
+-- a block of its own: a step that fails, or that would wait for an operator's lock, is noted in crm_sync.faults and stops
+-- no other.
 
 create function crm_sync.tick(p_now timestamptz default clock_timestamp())
 returns table (step text, affected int)
 language plpgsql
-set search_path = pg_catalog, pg_temp set plan_cache_mode = 'force_generic_plan'
+set search_path = pg_catalog, pg_temp set lock_timeout = '1s' set plan_cache_mode = 'force_generic_plan'
 as $$
 begin
     perform crm_sync._require_read_committed();

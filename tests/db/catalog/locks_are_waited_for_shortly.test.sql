@@ -8,9 +8,10 @@ select results_eq(
       where pronamespace = 'crm_sync'::regnamespace and settings.setting like 'lock_timeout=%'
         and proname !~ '^_capture__(?!leads)'
       order by 1$$,
-    $$values ('_capture__leads', 'lock_timeout=200ms'), ('_dispatch_at_commit', 'lock_timeout=200ms'),
-             ('_reattach_table', 'lock_timeout=3s'), ('detach', 'lock_timeout=3s')$$,
-    'where the application waits with us 200 ms, where an operator does 3 s');
+    $$values ('_capture__leads', 'lock_timeout=200ms'), ('_capture_failed', 'lock_timeout=20ms'),
+             ('_dispatch_at_commit', 'lock_timeout=200ms'), ('_note_fault', 'lock_timeout=20ms'),
+             ('_reattach_table', 'lock_timeout=3s'), ('detach', 'lock_timeout=3s'), ('tick', 'lock_timeout=1s')$$,
+    'where the application waits with us 200 ms, the tick 1 s, an operator 3 s');
 
 select * from finish();
 rollback;

@@ -21,7 +21,7 @@ select results_eq(
     $$values ('lead', 'pending', true, 3), ('order_confirmation', 'pending', true, 1)$$, 'behind what is live');
 select results_eq(
     $$select action, arguments ->> 'route', affected_count, note from crm_sync.operations where operated_at >= now() order by 2$$,
-    $$values ('backfill', 'lead', 3, 'daily repair'), ('backfill', 'order_confirmation', 1, 'daily repair')$$, 'each leaves its line');
+    $$values ('backfill', 'lead', 3, 'repair'), ('backfill', 'order_confirmation', 1, 'repair')$$, 'each leaves its line');
 select is_empty('select * from crm_sync.repair_missing(3)', 'the next run finds nothing: it is safe to repeat');
 
 select * from finish();
