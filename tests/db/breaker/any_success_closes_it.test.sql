@@ -42,9 +42,9 @@ select is((select state from crm_sync.breakers where breaker = 'monelec'), 'open
 -- Of an envelope that was under way when it opened.
 select pg_temp.came_back('2040-01-01 12:00:05+00', '{delivered}', '{d}');
 select results_eq(
-    $$select state, reason, open_until, open_count, opened_at, failures_in_a_row, failing_since, failing_keys, last_success_at
+    $$select state, reason, open_until, open_count, opened_at, failures_in_a_row, failing_since, failing_keys, last_success_at, probe_outcome
       from crm_sync.breakers where breaker = 'monelec'$$,
-    $$values ('closed', null, null::timestamptz, 0, null::timestamptz, 0, null::timestamptz, '{}'::text[], '2040-01-01 12:00:05+00'::timestamptz)$$,
+    $$values ('closed', null, null::timestamptz, 0, null::timestamptz, 0, null::timestamptz, '{}'::text[], '2040-01-01 12:00:05+00'::timestamptz, null)$$,
     'closed, and what failed before is forgotten');
 select is_empty(
     $$select * from crm_sync.breaker_minutes where breaker = 'monelec' and failure_count > 0$$, 'also by the minutes');

@@ -10,13 +10,19 @@ begin
 end
 $$;
 
-insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test'), ('10000000-0000-4000-8000-000000000002', 'bob@example.test');
+insert into orders (id, status) values ('50000000-0000-4000-8000-000000000001', 'confirmed');
+-- What has ended, and what another destination is sent, is no other.
+update crm_sync.deliveries set status = 'delivered', finished_at = now(), next_attempt_at = '2020-01-01' where captured_at >= now() and right(row_id, 1) = '2';
+update crm_sync.deliveries set next_attempt_at = '2020-01-01' where captured_at >= now() and destination = 'elementor';
 update crm_sync.breakers
 set state = 'open', reason = 'failures in a row', open_count = 1, open_until = '2040-01-01 00:00:00+00', last_failed_key = 'lead:10000000-0000-4000-8000-000000000001'
 where breaker = 'monelec';
 select crm_sync.tick('2040-01-01 00:00:00+00');
 
-select is((select status from crm_sync.deliveries where captured_at >= now()), 'in_flight', 'else nobody would ever know that the receiver is back');
+select is(
+    (select status from crm_sync.deliveries where captured_at >= now() and ordering_key = 'lead:10000000-0000-4000-8000-000000000001'),
+    'in_flight', 'else nobody would ever know that the receiver is back');
 
 select * from finish();
 rollback;
