@@ -39,12 +39,33 @@ export default defineConfig({
       },
       {
         test: {
+          // Not part of npm test: minutes in real time (npm run chaos:real-time).
+          name: "real-time",
+          include: ["tests/chaos/real-time/**/*.test.ts"],
+          globalSetup: "tests/integration/end-to-end/backend.ts",
+          fileParallelism: false,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           // Not part of npm test: it waits for the engine's true delays (npm run crash, docs/proof/crash.md).
           name: "crash",
           include: ["tests/chaos/crash/**/*.test.ts"],
           fileParallelism: false,
           sequence: { groupOrder: 3 },
           testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          // Not part of npm test: it simulates days, in minutes (npm run outage, docs/proof/outage.md).
+          name: "outage",
+          include: ["tests/chaos/outage/**/*.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 900_000,
           hookTimeout: 120_000,
         },
       },

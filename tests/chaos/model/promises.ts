@@ -4,12 +4,18 @@ import { parseJson, stringifyJson } from "../../../supabase/functions/crm-sync/j
 import { routes } from "../../../supabase/functions/crm-sync/routes.ts";
 import type { Arrival } from "../world/receivers.ts";
 import { type Delivery, describe, type Ledger } from "./ledger.ts";
-import type { World } from "./world.ts";
+import type { Connections, World } from "./world.ts";
+
+/** What of a world the promises are read off. */
+export type Witness = Pick<World, "receivers" | "erased"> & {
+  connections: Pick<Connections, "mover">;
+  application: Pick<World["application"], "fired" | "succeeded">;
+};
 
 const MAX_ATTEMPTS = 11;
 
 /** Each broken promise in words; empty if all were kept. */
-export async function brokenPromises(world: World, ledger: Ledger): Promise<string[]> {
+export async function brokenPromises(world: Witness, ledger: Ledger): Promise<string[]> {
   return [
     ...(await auditedViolations(world)),
     ...(await faultsInTheTick(world)),
@@ -20,7 +26,7 @@ export async function brokenPromises(world: World, ledger: Ledger): Promise<stri
   ];
 }
 
-async function auditedViolations({ connections }: World): Promise<string[]> {
+async function auditedViolations({ connections }: Witness): Promise<string[]> {
   const { rows } = await connections.mover.query<{ text: string }>(`
     select format('delivery %s: %s (%s → %s)', delivery_id, violation, old_status, new_status) as text
     from chaos.audited where violation is not null`);
@@ -28,7 +34,7 @@ async function auditedViolations({ connections }: World): Promise<string[]> {
 }
 
 /** Our own code may meet what was made to fail, and nothing else. */
-async function faultsInTheTick({ connections }: World): Promise<string[]> {
+async function faultsInTheTick({ connections }: Witness): Promise<string[]> {
   const { rows } = await connections.mover.query<{ text: string }>(`
     select format('fault in %s: %s %s', place, sql_state, detail) as text
     from crm_sync.faults where sql_state not in ('42703', '53100')`);
@@ -80,7 +86,7 @@ function badArrivals(arrivals: Arrival[], ledger: Ledger): string[] {
 }
 
 /** Every committed change that the contract names has a delivery of its own. */
-function missedChanges({ application, erased }: World, ledger: Ledger): string[] {
+function missedChanges({ application, erased }: Witness, ledger: Ledger): string[] {
   const captured = new Map<string, number>();
   for (const { route, row_id, is_backfill } of ledger.values()) {
     if (is_backfill) continue;
@@ -95,7 +101,7 @@ function missedChanges({ application, erased }: World, ledger: Ledger): string[]
 }
 
 /** The receivers' last state of every entity is the database's, both with and without regard to repeated keys. */
-async function staleEntities(world: World, ledger: Ledger): Promise<string[]> {
+async function staleEntities(world: Witness, ledger: Ledger): Promise<string[]> {
   const broken: string[] = [];
   for (const { entity, rowIds, expected } of await entitiesOf(world)) {
     if (endsUnsaid(rowIds, ledger) || rowIds.some((id) => world.erased.has(id))) continue;
@@ -164,28 +170,28 @@ interface Entity {
 
 type Row = Record<string, string | number | boolean | null>;
 
-async function entitiesOf({ connections, application }: World): Promise<Entity[]> {
+async function entitiesOf({ connections, application }: Witness): Promise<Entity[]> {
   const read = async (sql: string) =>
     (await connections.mover.query<{ row: Row }>(sql)).rows.map(({ row }) => row);
-  const [leads, requests, customers, payments] = await Promise.all([
-    read("select to_jsonb(leads) as row from public.leads"),
-    read("select to_jsonb(requests) as row from public.requests where status <> 'draft'"),
-    read("select to_jsonb(customers) as row from public.customers"),
-    read("select to_jsonb(payments) as row from public.payments"),
-  ]);
+  const leads = await read("select to_jsonb(leads) as row from public.leads");
+  const requests = await read(
+    "select to_jsonb(requests) as row from public.requests where status <> 'draft'",
+  );
+  const customers = await read("select to_jsonb(customers) as row from public.customers");
+  const payments = await read("select to_jsonb(payments) as row from public.payments");
   return [
-    ...(leads ?? []).map((row) => ({
+    ...leads.map((row) => ({
       entity: `lead:${row.id}`,
       rowIds: [String(row.id)],
       expected: payloadOf("lead", row),
     })),
-    ...(requests ?? []).map((row) => {
-      const own = (payments ?? []).filter(({ request_id }) => request_id === row.id);
+    ...requests.map((row) => {
+      const own = payments.filter(({ request_id }) => request_id === row.id);
       const isPaid = own.some(
         ({ id, status }) =>
           status === "succeeded" || status === "refunded" || application.succeeded.has(String(id)),
       );
-      const customer = (customers ?? []).find(({ id }) => id === row.customer_id) ?? null;
+      const customer = customers.find(({ id }) => id === row.customer_id) ?? null;
       return {
         entity: `request:${row.id}`,
         rowIds: [row, ...own].map(({ id }) => String(id)),

@@ -4,14 +4,15 @@ import { brokenOrder, readLedger } from "./ledger.ts";
 import { perform } from "./perform.ts";
 import { brokenPromises } from "./promises.ts";
 import type { Step } from "./steps.ts";
-import { type Connections, enterWorld, type Strikes, strike } from "./world.ts";
+import { type Connections, enterWorld, type MakeNet, type Strikes, strike } from "./world.ts";
 
 export async function runSchedule(
   steps: Step[],
   connections: Connections,
   strikes: Strikes,
+  makeNet?: MakeNet,
 ): Promise<void> {
-  const world = await enterWorld(connections, strikes);
+  const world = await enterWorld(connections, strikes, makeNet);
   const broken: string[] = [];
   let before = await readLedger(connections.mover);
   for (const [position, step] of steps.entries()) {

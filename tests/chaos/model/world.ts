@@ -1,7 +1,7 @@
 /** Everything one schedule runs in: a database, the sessions on it, pg_net, the function and the receivers. */
 import pg from "pg";
 import type { ChaosDatabase } from "../world/install.ts";
-import { type SimulatedNet, simulateNet } from "../world/net.ts";
+import { type Fate, type Net, simulateNet } from "../world/net.ts";
 import { createReceivers, type Receivers } from "../world/receivers.ts";
 import { type Application, startApplication } from "./application.ts";
 
@@ -20,7 +20,7 @@ export interface Connections {
 export interface World {
   connections: Connections;
   application: Application;
-  net: SimulatedNet;
+  net: Net;
   receivers: Receivers;
   /** Columns that were renamed under the triggers, by table. */
   renamed: Set<string>;
@@ -63,8 +63,19 @@ export async function connect({ url, superuserUrl }: ChaosDatabase): Promise<Con
   };
 }
 
+/** How a world comes by its pg_net: simulated, or the server's own. */
+export type MakeNet = (
+  worker: pg.Client,
+  receivers: Receivers,
+  onFate: (fate: Fate) => void,
+) => Net;
+
 /** An empty ledger and a new world around it. */
-export async function enterWorld(connections: Connections, strikes: Strikes): Promise<World> {
+export async function enterWorld(
+  connections: Connections,
+  strikes: Strikes,
+  makeNet: MakeNet = simulateNet,
+): Promise<World> {
   const { sessions, mover, worker } = connections;
   await mover.query("select chaos.reset()");
   for (const client of [
@@ -79,7 +90,7 @@ export async function enterWorld(connections: Connections, strikes: Strikes): Pr
   return {
     connections,
     application: startApplication(sessions),
-    net: simulateNet(worker, receivers, (fate) => strike(strikes, `request: ${fate}`)),
+    net: makeNet(worker, receivers, (fate) => strike(strikes, `request: ${fate}`)),
     receivers,
     renamed: new Set(),
     erased: new Set(),

@@ -20,11 +20,16 @@ export const SIGNING_SECRET = `whsec_${Buffer.from("obviously fake, for chaos te
 const NOWHERE = "http://127.0.0.1:9/crm-sync";
 
 /** Installs into a database that has the platform and nothing else. */
-export async function installWorld(
+export async function installWorld(database: ChaosDatabase): Promise<void> {
+  await installFromSource(database.url);
+  await watchLedger(database, NOWHERE);
+}
+
+/** Adds what the tests watch and move a database with, and says where envelopes are posted. */
+export async function watchLedger(
   { url, superuserUrl }: ChaosDatabase,
-  functionUrl = NOWHERE,
+  functionUrl: string,
 ): Promise<void> {
-  await installFromSource(url);
   await withClient(url, async (client) => {
     await writeVault(client, {
       crm_sync_function_url: functionUrl,
@@ -32,6 +37,7 @@ export async function installWorld(
     });
   });
   await withClient(superuserUrl, async (client) => {
+    await client.query("drop schema if exists chaos cascade");
     await client.query(await readFile(join(ROOT, "tests/chaos/world/audit.sql"), "utf8"));
     await client.query("select chaos.reset()");
   });

@@ -17,11 +17,11 @@ export type Fate =
   | "unsigned 200"
   | `hop ${number}`;
 
-export interface SimulatedNet {
+export interface Net {
   /** Takes up to `count` requests and keeps their batch open until `finish` or `crash`. */
   take(count: number): Promise<number>;
-  /** Calls the function for each request taken, with these fates in turn, and ends the batch. */
-  finish(fates: Fate[]): Promise<void>;
+  /** Calls the function for each request taken, with these fates in turn, and ends the batch, when `before` has ended. */
+  finish(fates: Fate[], before?: () => Promise<void>): Promise<void>;
   isBusy(): boolean;
   /** Empties queue and answers; ids start again at 1. What was being sent may have arrived. */
   crash(arrived: boolean): Promise<void>;
@@ -45,7 +45,7 @@ interface Request {
   age_ms: number;
 }
 
-interface Answer {
+export interface Answer {
   status: number | null;
   headers: Record<string, string>;
   content: string | null;
@@ -64,79 +64,47 @@ const TAKE = `
   left join crm_sync.envelopes on envelopes.envelope_id::text = taken.headers ->> 'webhook-id'
   order by taken.id`;
 
+const IN_FLIGHT = `
+  select envelopes.envelope_id, envelopes.request_id, array_agg(deliveries.delivery_id) as ids
+  from crm_sync.envelopes join crm_sync.deliveries using (envelope_id)
+  where envelopes.status = 'in_flight'
+  group by envelopes.envelope_id`;
+
 const ANSWER = `
   insert into net._http_response (id, status_code, content_type, headers, content, timed_out, error_msg)
   values ($1, $2, 'application/json', $3, $4, $5, $6)`;
 
-/** `client` is the worker's own session, as the superuser; `onFate` is told what becomes of each request. */
-export function simulateNet(
-  client: pg.Client,
-  receivers: Receivers,
-  onFate: (fate: Fate) => void = () => {},
-): SimulatedNet {
-  let batch: Request[] | null = null;
-  const signedAnswers: Answer[] = [];
-
-  async function insert(id: string, answer: Answer): Promise<void> {
-    const { status, headers, content, timedOut, error } = answer;
-    await client.query(ANSWER, [
-      id,
-      status,
-      JSON.stringify(headers),
-      content,
-      timedOut ?? null,
-      error ?? null,
-    ]);
-  }
-
-  async function answerTo(request: Request, fate: Fate): Promise<Answer> {
-    if (fate === "never reached") return failed("Couldn't connect to server");
-    if (fate.startsWith("hop ")) return hopAnswer(Number(fate.slice(4)));
-    const callsAtMost = fate === "function killed" ? 1 : undefined;
-    const input = { headers: request.headers, body: request.body, ageMs: request.age_ms };
-    const answered = await runFunction(input, receivers, callsAtMost);
-    if (answered === "killed") return failed("Empty reply from server");
-    if (answered.headers["webhook-id"]) signedAnswers.push(answered);
-    return distort(answered, fate);
-  }
-
+/** The function behind the fates, and what it ever signed. */
+export function createAnswerer(receivers: Receivers) {
+  const signed: Answer[] = [];
   return {
-    isBusy: () => batch !== null,
-    take: async (count) => {
-      await client.query("begin");
-      batch = (await client.query<Request>(TAKE, [count])).rows;
-      return batch.length;
+    signed,
+    async answerTo(request: Omit<Request, "id">, fate: Fate): Promise<Answer> {
+      if (fate === "never reached") return failed("Couldn't connect to server");
+      if (fate.startsWith("hop ")) return hopAnswer(Number(fate.slice(4)));
+      const callsAtMost = fate === "function killed" ? 1 : undefined;
+      const input = { headers: request.headers, body: request.body, ageMs: request.age_ms };
+      const answered = await runFunction(input, receivers, callsAtMost);
+      if (answered === "killed") return failed("Empty reply from server");
+      if (answered.headers["webhook-id"]) signed.push(answered);
+      return distort(answered, fate);
     },
-    finish: async (fates) => {
-      const requests = batch ?? [];
-      for (const [position, request] of requests.entries()) {
-        const fate = fates[position % fates.length] ?? "answered";
-        onFate(fate);
-        await insert(request.id, await answerTo(request, fate));
-      }
-      await client.query("commit");
-      batch = null;
-    },
-    crash: async (arrived) => {
-      for (const request of arrived ? (batch ?? []) : []) await answerTo(request, "answered");
-      if (batch) await client.query("rollback");
-      batch = null;
-      await client.query("truncate net.http_request_queue, net._http_response restart identity");
-    },
+  };
+}
+
+/** What anybody can do to pg_net's answers, on the real one as on a simulated one. */
+export function createMeddler(client: pg.Client, signed: Answer[]) {
+  return {
     purgeAnswers: async () => {
       await client.query("delete from net._http_response");
     },
-    forge: async (kind) => {
+    forge: async (kind: Forgery) => {
       const { rows } = await client.query<{
         envelope_id: string;
         request_id: string;
         ids: string[];
-      }>(`
-        select envelopes.envelope_id, envelopes.request_id, array_agg(deliveries.delivery_id) as ids
-        from crm_sync.envelopes join crm_sync.deliveries using (envelope_id)
-        where envelopes.status = 'in_flight'
-        group by envelopes.envelope_id`);
-      const replayed = signedAnswers.at(-1);
+      }>(IN_FLIGHT);
+      const replayed = signed.at(-1);
       if (rows.length === 0 || (kind === "replayed" && !replayed)) return false;
       // Signed by us is only what we signed: the answer to one envelope, put in the place of another's.
       const other = rows.at(-1)?.envelope_id ?? "";
@@ -146,11 +114,53 @@ export function simulateNet(
       for (const { envelope_id, request_id, ids } of targets) {
         const answer =
           kind === "replayed" && replayed ? replayed : forgedAnswer(kind, envelope_id, ids, other);
-        await insert(request_id, answer);
+        await insertAnswer(client, request_id, answer);
       }
       return targets.length > 0;
     },
   };
+}
+
+/** `client` is the worker's own session, as the superuser; `onFate` is told what becomes of each request. */
+export function simulateNet(
+  client: pg.Client,
+  receivers: Receivers,
+  onFate: (fate: Fate) => void = () => {},
+): Net {
+  let batch: Request[] | null = null;
+  const { answerTo, signed } = createAnswerer(receivers);
+  return {
+    ...createMeddler(client, signed),
+    isBusy: () => batch !== null,
+    take: async (count) => {
+      await client.query("begin");
+      batch = (await client.query<Request>(TAKE, [count])).rows;
+      return batch.length;
+    },
+    finish: async (fates, before) => {
+      const requests = batch ?? [];
+      for (const [position, request] of requests.entries()) {
+        const fate = fates[position % fates.length] ?? "answered";
+        onFate(fate);
+        await insertAnswer(client, request.id, await answerTo(request, fate));
+      }
+      await before?.();
+      await client.query("commit");
+      batch = null;
+    },
+    crash: async (arrived) => {
+      for (const request of arrived ? (batch ?? []) : []) await answerTo(request, "answered");
+      if (batch) await client.query("rollback");
+      batch = null;
+      await client.query("truncate net.http_request_queue, net._http_response restart identity");
+    },
+  };
+}
+
+async function insertAnswer(client: pg.Client, id: string, answer: Answer): Promise<void> {
+  const { status, headers, content, timedOut, error } = answer;
+  const values = [id, status, JSON.stringify(headers), content, timedOut ?? null, error ?? null];
+  await client.query(ANSWER, values);
 }
 
 function failed(error: string): Answer {
