@@ -26,7 +26,7 @@ interface Options {
   file?: string[];
   judge?: string[];
   list?: boolean;
-  skipEquivalent?: boolean;
+  equivalent?: boolean;
   side: string;
 }
 
@@ -36,13 +36,11 @@ const VITEST = "vitest";
 
 async function main(options: Options): Promise<void> {
   const known = readReasons();
-  const mutants = allMutants().filter(
-    (mutant) => isWanted(mutant, options) && !(options.skipEquivalent && known.has(mutant.name)),
-  );
+  const mutants = allMutants().filter((mutant) => isWanted(mutant, options));
   if (options.list) return mutants.forEach(({ name }) => void console.log(name));
-  const isPart = Boolean(options.only ?? options.file ?? options.skipEquivalent);
+  const isPart = Boolean(options.only ?? options.file);
   const wants = (judge: string) => !options.judge || options.judge.includes(judge);
-  const { verdicts, judges } = await judgeSql(mutants, options, wants);
+  const { verdicts, judges } = await judgeSql(mutants, options, known, wants);
   if (wants(VITEST) && (!isPart || options.file?.some((word) => word.endsWith(".ts")))) {
     console.log(pc.dim("the function's modules, by Stryker: some minutes"));
     const judged = (await judgeTypescript()).filter((verdict) => isWanted(verdict, options));
@@ -71,6 +69,7 @@ function isWanted({ name, file }: Pick<Mutant, "name" | "file">, { only, file: f
 async function judgeSql(
   mutants: Mutant[],
   options: Options,
+  known: Map<string, string>,
   wants: (judge: string) => boolean,
 ): Promise<{ verdicts: Verdict[]; judges: string[] }> {
   if (mutants.length === 0) return { verdicts: [], judges: [] };
@@ -89,13 +88,20 @@ async function judgeSql(
     const original = await definitionsIn(clone);
     await clone.drop();
     if (!options.only && !options.file) await requireOriginalPasses(template, original, judges);
-    const verdicts = await sideBySide(Number(options.side), mutants, (mutant) =>
-      judgeMutant(template, original, judges, mutant),
-    );
+    const verdicts = await sideBySide(Number(options.side), mutants, async (mutant) => {
+      if (!known.has(mutant.name)) return judgeMutant(template, original, judges, mutant);
+      if (!options.equivalent) return unjudged(mutant);
+      const quick = judges.filter(({ isSlow }) => !isSlow);
+      return judgeMutant(template, original, quick, mutant);
+    });
     return { verdicts, judges: judges.map(({ name }) => name) };
   } finally {
     await template.stop();
   }
+}
+
+function unjudged({ name, kind, file }: Mutant): Verdict {
+  return { name, kind, file, status: "survived", by: "", what: "known to change nothing" };
 }
 
 /** In the order of the mutants, whoever is ready first. */
@@ -125,7 +131,7 @@ program
   .option("--file <words...>", "mutants of files whose path holds one of these words")
   .option("--judge <names...>", "pgtap, model, vitest")
   .option("--side <count>", "mutants judged side by side", "2")
-  .option("--skip-equivalent", "not those that are known to change nothing: they take longest")
+  .option("--equivalent", "judge those, too, that are known to change nothing: they take longest")
   .option("--list", "name the mutants and end")
   .action(main);
 await program.parseAsync().catch((error: Error) => {

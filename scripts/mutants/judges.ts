@@ -3,6 +3,7 @@
  * and may do there what it likes; nobody uses it afterwards.
  */
 import type { Coverage } from "./coverage.ts";
+import { modelJudge } from "./model-judge.ts";
 import { pgtapJudge } from "./pgtap-judge.ts";
 
 export interface Subject {
@@ -20,11 +21,13 @@ export interface Judge {
   name: string;
   /** A mutant that takes longer is caught, too: by the time-out. */
   timeLimitMs: number;
+  /** Asked only about mutants of which nobody has said why they change nothing. */
+  isSlow?: boolean;
   /** Says what caught the mutant; nothing if all is as it should be. */
   judge(subject: Subject): Promise<string | undefined>;
 }
 
 /** The quick ones first. */
 export function allJudges(context: { tests: string[]; coverage: Coverage }): Judge[] {
-  return [pgtapJudge(context)];
+  return [pgtapJudge(context), modelJudge];
 }

@@ -56,7 +56,7 @@ export function countsByKind(outcome: Outcome): { head: string[]; rows: string[]
 
 export function printLine({ name, status, by, what }: Verdict): void {
   const mark = { caught: pc.green("✓"), survived: pc.red("✗"), invalid: pc.dim("–") }[status];
-  console.log(`${mark} ${name}${pc.dim(what ? ` — ${by}: ${what}` : ` — ${status}`)}`);
+  console.log(`${mark} ${name}${pc.dim(` — ${[by, what].filter(Boolean).join(": ") || status}`)}`);
 }
 
 export function printSummary(outcome: Outcome): void {
