@@ -69,6 +69,16 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        test: {
+          // Real time, and the database of the end-to-end tests to itself (the long form: docs/proof/isolation.md).
+          name: "isolation",
+          include: ["tests/chaos/isolation/**/*.test.ts"],
+          globalSetup: "tests/integration/end-to-end/backend.ts",
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
     ],
   },
 });

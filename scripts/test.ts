@@ -36,6 +36,7 @@ const SUITES: Suite[] = [
   vitest("unit", ["unit"]),
   vitest("integration", ["integration", "end-to-end"]),
   vitest("model", ["model"]),
+  vitest("isolation", ["isolation"]),
 ];
 
 function vitest(name: string, projects: string[]): Suite {

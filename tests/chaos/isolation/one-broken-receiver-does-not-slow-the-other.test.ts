@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { planned } from "./plans.ts";
+import { print } from "./report.ts";
+import { type Outcome, run } from "./run.ts";
+import { startWorld, type World } from "./world.ts";
+
+/** Limit of a probe's call, and pg_net's pause after the batch that held it. */
+const PROBE_MS = 3_000;
+const PAUSE_MS = 1_000;
+
+let world: World;
+let outcome: Outcome;
+
+beforeAll(async () => {
+  world = await startWorld();
+  outcome = await run(world, planned());
+  print(outcome, world.version);
+}, 3_600_000);
+
+afterAll(() => world?.stop());
+
+test("its breaker opens, and probes", () => {
+  expect(outcome.openedAfterMs).not.toBeNull();
+  expect(outcome.probes).toBeGreaterThan(0);
+});
+
+test("from then on, outside probes, the other's p95 is at most 1.5 times its normal", () => {
+  const { normal, open } = outcome.table;
+  expect(open?.count).toBeGreaterThan(0);
+  expect(open?.p95).toBeLessThanOrEqual(1.5 * (normal?.p95 ?? 0));
+});
+
+test("in probes the other waits for a probe and one pause of pg_net at most", () => {
+  const { normal, probing } = outcome.table;
+  expect(probing?.count).toBeGreaterThan(0);
+  // On a busy machine the pause takes longer than it should, before the hang as well.
+  expect(probing?.p95).toBeLessThanOrEqual(PROBE_MS + Math.max(PAUSE_MS, normal?.p95 ?? 0));
+});
+
+test("every order arrives in the end", () => {
+  if (outcome.ordersArrived !== null) expect(outcome.ordersArrived).toBe(outcome.orders);
+});
+
+test("nobody broke the contract", () => {
+  expect(world.receiver.violations).toEqual([]);
+});
