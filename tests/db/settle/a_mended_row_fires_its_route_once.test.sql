@@ -18,7 +18,7 @@ create function pg_temp.refused() returns int language sql as $$
 $$;
 
 create table public.visits (id int primary key, quantity int);
-select crm_sync.attach('visits', 'order_confirmation', array['label'], $$'visit:' || new.id$$, p_transition => $$old.label is null$$);
+select crm_sync.attach('visits', 'order_confirmation', array['quantity'], $$'visit:' || new.id$$, p_transition => $$old.quantity is null$$);
 insert into orders (id, status, quantity) values ('50000000-0000-4000-8000-000000000001', 'confirmed', 0);
 select pg_temp.in_flight('11111111-1111-4111-8111-111111111111');
 update orders set quantity = 2;
