@@ -95,9 +95,8 @@ async function compareRows(world: World, load: Load) {
     const received = world.receiver.effects.get(entity)?.state ?? {};
     const fields = (received.fields ?? received) as Record<string, unknown>;
     const differing = Object.keys(state).filter((name) => fields[name] !== state[name]);
-    return differing.map(
-      (name) => `${entity}: ${name} is ${fields[name]} in place of ${state[name]}`,
-    );
+    const wrong = differing.map((name) => `${name} is ${fields[name]} in place of ${state[name]}`);
+    return wrong.length > 0 ? [`${entity}: ${wrong.join(", ")}`] : [];
   });
   return { rows: expected.length, forgotten, lost };
 }
