@@ -30,7 +30,6 @@ test("5,000 changes while it answers 503", async () => {
   expectSteadyProbes(survived, 10 * DAY);
   expect(survived.account.drainMs).toBeLessThan(SOON_AFTER_A_PROBE);
   expect(survived.account.byStatus.superseded).toBeGreaterThan(2_000);
-  expect(survived.account.mostAttempts).toBeLessThan(11);
   expect(survived.simulation.mostInFlight).toBeLessThanOrEqual(5_000);
   expectOthersUnaffected(survived);
 });
@@ -107,6 +106,19 @@ for (const minutes of [1, 20]) {
   });
 }
 
+test("one change an hour while pg_net loses every request", async () => {
+  const survived = await survive({
+    name: "every request lost, one an hour",
+    loses: (at) => at < healsAt,
+    changes: singleChanges(240, START, healsAt),
+    healsAt,
+  });
+  expectNothingDead(survived);
+  // No breaker speaks of what was lost: attempts are used up, and it takes the longest interval, with its jitter.
+  expect(survived.account.mostAttempts).toBeGreaterThan(11);
+  expect(survived.account.drainMs).toBeLessThan(1.2 * DAY + MINUTE);
+});
+
 test("no burst above the limits when it is back: 50 in flight", async () => {
   const end = START + DAY;
   const survived = await survive({
@@ -118,6 +130,7 @@ test("no burst above the limits when it is back: 50 in flight", async () => {
   });
   expectNothingDead(survived);
   expect(survived.simulation.mostInFlight).toBe(50);
+  expect(survived.account.byStatus.superseded, "the first states of 1,000 leads").toBe(1_000);
 });
 
 test("no burst above the limits when it is back: 5 a second", async () => {

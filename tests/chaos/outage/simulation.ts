@@ -12,6 +12,7 @@ import { createTestDatabase, type Template } from "../../support/database.ts";
 import { installWorld } from "../world/install.ts";
 import { type Fate, simulateNet } from "../world/net.ts";
 import type { Receivers } from "../world/receivers.ts";
+import { breakEngine } from "./breaks.ts";
 import { type Change, write } from "./changes.ts";
 import { type Clock, clockSql, START, startClock } from "./clock.ts";
 import { type Behaviour, type Call, createTimedReceivers } from "./timed-receivers.ts";
@@ -44,7 +45,9 @@ export interface Conditions {
   receiver?: Behaviour;
   /** What becomes of a request to the function, at this time; without it: "answered". */
   hop?: (at: number, body: string) => Fate;
-  /** SQL before anything is written: settings, or what a test breaks on purpose. */
+  /** Whether pg_net loses what is in its queue now, as in a crash. */
+  loses?: (at: number) => boolean;
+  /** SQL before anything is written: settings. */
   prepare?: string;
 }
 
@@ -76,7 +79,7 @@ async function connect(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-export async function simulate({ receiver, hop, prepare }: Conditions): Promise<Simulation> {
+export async function simulate({ receiver, hop, loses, prepare }: Conditions): Promise<Simulation> {
   const { postgresUrl, superuserUrl } = await createTestDatabase(world);
   const [owner, application, mover, worker] = (await Promise.all(
     [postgresUrl, postgresUrl, superuserUrl, superuserUrl].map(connect),
@@ -88,6 +91,7 @@ export async function simulate({ receiver, hop, prepare }: Conditions): Promise<
   });
   for (const client of [owner, application]) await client.query("select setseed(0.5)");
   if (prepare) await mover.query(prepare);
+  await breakEngine(mover);
 
   const timed = createTimedReceivers(clock, receiver ?? (() => "2xx"));
   let batchStart = START;
@@ -104,6 +108,7 @@ export async function simulate({ receiver, hop, prepare }: Conditions): Promise<
     batchEnd = batchStart;
     pgNetFreeAt = Number.POSITIVE_INFINITY;
     await clock.set(batchStart);
+    if (loses?.(batchStart)) await net.crash(false);
     const fates = hop ? await fatesOf(hop) : [];
     await net.take(BATCH);
     await net.finish(fates, async () => {
