@@ -42,11 +42,10 @@ export async function envelopesOf({ query }: World): Promise<Envelope[]> {
   }));
 }
 
-/** Resolves when a probe has been answered, whatever it said. Throws after `limitMs`. */
+/** Resolves when a probe has been answered, whatever it said, or after `limitMs`: the outcome shows that there was none. */
 export async function untilProbed(world: World, limitMs: number): Promise<void> {
   for (const limit = Date.now() + limitMs; Date.now() < limit; await sleep(100)) {
     const envelopes = await envelopesOf(world);
     if (envelopes.some(({ isProbe, settledAt }) => isProbe && settledAt !== null)) return;
   }
-  throw new Error(`no probe was answered within ${limitMs} ms`);
 }
