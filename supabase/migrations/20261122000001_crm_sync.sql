@@ -303,6 +303,7 @@ create table crm_sync.breakers (
     failures_in_a_row  int          not null default 0,
     failing_since      timestamptz,
     failing_keys       text[]       not null default '{}',
+    misconfigured_keys text[]       not null default '{}',
     last_failed_key    text,
     last_success_at    timestamptz,
     probe_envelope_id  uuid,
@@ -349,6 +350,7 @@ comment on table crm_sync.breakers is 'Whether a destination, or the function, i
 comment on column crm_sync.breakers.state is 'closed: calls go out. open: none until open_until. half_open: one probe is under way.';
 comment on column crm_sync.breakers.open_count is 'Times it opened in a row: 30 s, doubling to 15 min.';
 comment on column crm_sync.breakers.failing_keys is 'Two ordering keys, at most, of the failures in a row: one delivery that always fails must not close a destination.';
+comment on column crm_sync.breakers.misconfigured_keys is 'Two of them, at most, that came back misconfigured: one lead that trips a firewall must not close a destination.';
 comment on column crm_sync.breakers.last_failed_key is 'The key that failed last; a probe takes another where there is one.';
 comment on function crm_sync._give_breaker() is 'A new destination begins with a closed breaker.';
 comment on table crm_sync.breaker_minutes is 'Attempts and failures a minute, from which a breaker opens at 70 % failing of at least 10 in 5 minutes.';
@@ -1715,13 +1717,13 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A token bucket that holds two seconds' worth, at least one.
+    -- A token bucket that holds two seconds' worth, at least one; full at first.
     return case
         when p_destination.rate_per_second is null then 2147483647
         else floor(least(
             greatest(1, 2 * p_destination.rate_per_second),
             p_destination.rate_tokens
-                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, p_now - interval '2 seconds'))
+                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, '-infinity'))
         ))::int
     end;
 end;
@@ -1737,7 +1739,7 @@ begin
     set rate_tokens = least(
             greatest(1, 2 * destinations.rate_per_second),
             destinations.rate_tokens
-                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, p_now - interval '2 seconds'))
+                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, '-infinity'))
         ) - p_deliveries,
         rate_at = p_now
     where destinations.destination = p_destination and destinations.rate_per_second is not null;
@@ -2140,6 +2142,10 @@ begin
     end if;
     -- The claim may have ended some for good: what waited behind them is in front now.
     if v_deliveries < cardinality(v_delivery_ids) then
+        -- One too large for a request is dead for all states of its row that would read the same.
+        perform crm_sync._after_settle(array(
+            select deliveries.delivery_id from crm_sync.deliveries
+            where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
         perform crm_sync._park_followers(p_destination, v_keys);
     end if;
     perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
@@ -2156,7 +2162,7 @@ begin
     update crm_sync.deliveries
     set covered_by = leaders.delivery_id
     from jsonb_each(p_covers) as covers (leader, ids)
-    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
+    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status in ('in_flight', 'dead')
     cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
     -- What one of them covered before is covered by the newest, too.
     where deliveries.delivery_id = covered.delivery_id::bigint
@@ -2222,14 +2228,22 @@ begin
                 select deliveries.ordering_key, deliveries.next_attempt_at
                 from crm_sync.deliveries
                 where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
+                  -- One that could not be read, or waits behind one under way, would stay, and no probe leave.
+                  and deliveries.last_error_code is distinct from 'record_not_built'
+                  and not exists (
+                      select from crm_sync.deliveries as ahead
+                      where ahead.ordering_key = deliveries.ordering_key
+                        and ahead.destination = deliveries.destination
+                        and ahead.status = 'in_flight'
+                  )
+                  and deliveries.ordering_key not in (
+                      select breakers.last_failed_key
+                      from crm_sync.breakers
+                      where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
+                  )
                 order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
                 limit 100
             ) as candidates
-            where candidates.ordering_key not in (
-                select breakers.last_failed_key
-                from crm_sync.breakers
-                where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
-            )
             order by candidates.next_attempt_at
             limit 1
         ),
@@ -2677,23 +2691,29 @@ begin
               and settlements.error_code is distinct from 'request_lost'
         ),
         numbered as (
+            -- The function is tried once an envelope, a destination once a delivery.
             select outcomes.*,
+                   case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
+                   outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
                    max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
                        over (partition by outcomes.breaker) as last_success
             from outcomes
+            join crm_sync.breakers on breakers.breaker = outcomes.breaker
         )
         select numbered.breaker,
-               count(*)::int as attempt_count,
-               (count(*) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
+               count(distinct numbered.attempt)::int as attempt_count,
+               (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
                bool_or(numbered.outcome = 'delivered') as has_success,
-               (count(distinct case when numbered.breaker = 'function' then numbered.envelope_id::text else numbered.delivery_id::text end)
+               coalesce(bool_or(numbered.is_probe), false) as has_probe,
+               (count(distinct numbered.attempt)
                    filter (where numbered.outcome <> 'delivered'
                            and numbered.delivery_id > coalesce(numbered.last_success, 0)))::int as failures_in_a_row,
                array_agg(distinct numbered.ordering_key)
                    filter (where numbered.outcome <> 'delivered' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as failing_keys,
                (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
                    filter (where numbered.outcome <> 'delivered'))[1] as last_failed_key,
-               coalesce(bool_or(numbered.outcome = 'misconfigured'), false) as is_misconfigured
+               array_agg(distinct numbered.ordering_key)
+                   filter (where numbered.outcome = 'misconfigured' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as misconfigured_keys
         from numbered
         group by numbered.breaker
     loop
@@ -2703,8 +2723,10 @@ begin
         end if;
         if v_seen.failures_in_a_row > 0 then
             perform crm_sync._note_failures(
-                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.last_failed_key, p_now);
-            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.is_misconfigured, p_now);
+                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.misconfigured_keys, v_seen.last_failed_key, p_now);
+        end if;
+        if v_seen.failure_count > 0 then
+            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.has_probe, p_now);
         end if;
     end loop;
     perform crm_sync._end_probes(p_now);
@@ -2738,14 +2760,16 @@ begin
     where minutes.breaker = p_breaker and breakers.breaker = p_breaker and breakers.state <> 'closed';
     update crm_sync.breakers
     set state = 'closed', reason = null, open_until = null, open_count = 0, opened_at = null,
-        failures_in_a_row = 0, failing_since = null, failing_keys = '{}',
+        failures_in_a_row = 0, failing_since = null, failing_keys = '{}', misconfigured_keys = '{}',
         probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'success' end,
         probe_envelope_id = null, last_success_at = p_now
     where breakers.breaker = p_breaker;
 end;
 $$;
 
-create function crm_sync._note_failures(p_breaker text, p_failures int, p_keys text[], p_last_failed_key text, p_now timestamptz)
+create function crm_sync._note_failures(
+    p_breaker text, p_failures int, p_keys text[], p_misconfigured_keys text[], p_last_failed_key text, p_now timestamptz
+)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2754,16 +2778,18 @@ begin
     update crm_sync.breakers
     set failures_in_a_row = breakers.failures_in_a_row + p_failures,
         failing_since = coalesce(breakers.failing_since, p_now),
-        failing_keys = (
-            select array_agg(keys.key)
-            from (select distinct key from unnest(breakers.failing_keys || p_keys) as both_lists (key) limit 2) as keys
+        failing_keys = array(
+            select distinct key from unnest(breakers.failing_keys || p_keys) as both_lists (key) limit 2
+        ),
+        misconfigured_keys = array(
+            select distinct key from unnest(breakers.misconfigured_keys || p_misconfigured_keys) as both_lists (key) limit 2
         ),
         last_failed_key = p_last_failed_key
     where breakers.breaker = p_breaker;
 end;
 $$;
 
-create function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
+create function crm_sync._open_breaker_if_failing(p_breaker text, p_has_probe boolean, p_now timestamptz)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2774,7 +2800,7 @@ declare
 begin
     select * into strict v_breaker from crm_sync.breakers where breakers.breaker = p_breaker;
     v_reason := case
-        when p_is_misconfigured and cardinality(v_breaker.failing_keys) > 1 then 'misconfigured'
+        when cardinality(v_breaker.misconfigured_keys) > 1 then 'misconfigured'
         when v_breaker.failures_in_a_row >= 3
              and (cardinality(v_breaker.failing_keys) > 1 or v_breaker.failing_since <= p_now - interval '5 minutes')
              then 'failures in a row'
@@ -2782,10 +2808,11 @@ begin
             select sum(minutes.attempt_count) >= 10 and sum(minutes.failure_count) >= 0.7 * sum(minutes.attempt_count)
             from crm_sync.breaker_minutes as minutes
             where minutes.breaker = p_breaker and minutes.minute > p_now - interval '5 minutes'
-        ) and cardinality(v_breaker.failing_keys) > 1 then '70 % failing in 5 minutes'
+        ) then '70 % failing in 5 minutes'
         when v_breaker.state = 'half_open' then v_breaker.reason
     end;
-    if v_reason is null or v_breaker.state = 'open' then
+    -- What left before it opened says nothing of the probe.
+    if v_reason is null or v_breaker.state = 'open' or (v_breaker.state = 'half_open' and not p_has_probe) then
         return;
     end if;
     -- A probe that failed opens it for twice as long.
@@ -2832,13 +2859,13 @@ $$;
 comment on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz) is 'Opens and closes breakers by these outcomes. Called by settle.';
 comment on function crm_sync._count_minute(text, int, int, timestamptz) is 'Adds to the minute''s counts.';
 comment on function crm_sync._close_breaker(text, timestamptz) is 'A success: closes the breaker and forgets what failed before.';
-comment on function crm_sync._note_failures(text, int, text[], text, timestamptz) is 'Adds to the failures in a row.';
+comment on function crm_sync._note_failures(text, int, text[], text[], text, timestamptz) is 'Adds to the failures in a row.';
 comment on function crm_sync._open_breaker_if_failing(text, boolean, timestamptz) is 'Opens the breaker if one of the rules holds; a failed probe opens it for longer.';
 comment on function crm_sync._open_interval(int) is 'How long it stays open: 30 s, doubling to 15 min.';
 comment on function crm_sync._end_probes(timestamptz) is 'Half-open breakers whose probe is over and told nothing are open again, due for the next probe.';
 
 revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._count_minute(text, int, int, timestamptz),
-    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text, timestamptz),
+    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text[], text, timestamptz),
     crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
     crm_sync._end_probes(timestamptz) from public;
 
@@ -3010,7 +3037,7 @@ begin
         when p_settlement.outcome = 'reject' then 'dead'
         when crm_sync._is_poison(p_delivery) then 'dead'
         when p_settlement.is_counted and crm_sync._is_exhausted(
-            p_destination.retry_delays, p_delivery.attempt_count, p_delivery.claimed_at, p_destination.last_delivered_at)
+            p_destination.retry_delays, p_delivery.attempt_count, crm_sync._first_attempt_at(p_delivery), p_destination.last_delivered_at)
             then 'dead'
         else 'pending'
     end;
@@ -3022,8 +3049,9 @@ begin
         when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
         when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured'
             then p_now + crm_sync._wait_delay(p_delivery.wait_count)
-        when p_settlement.is_counted
-            then p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_settlement.outcome,
+        -- A probe uses up no attempt, but what it was told, or may have done, holds.
+        when p_settlement.outcome in ('retry', 'unknown')
+            then p_now + crm_sync._delay(p_destination.retry_delays, greatest(p_delivery.attempt_count, 1), p_settlement.outcome,
                                          p_settlement.retry_after, p_destination.max_retry_after)
         else p_now
     end;
@@ -3044,6 +3072,10 @@ declare
         where envelopes.envelope_id = p_settlement.envelope_id
     );
 begin
+    -- What never left, or left no trace, says nothing of how it travels.
+    if p_settlement.error_code in ('request_lost', 'taken_back') then
+        return p_delivery;
+    end if;
     p_delivery.wait_count := case
         when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' then p_delivery.wait_count + 1
         else 0
@@ -3060,6 +3092,27 @@ begin
 end;
 $$;
 
+create function crm_sync._first_attempt_at(p_delivery crm_sync.deliveries)
+returns timestamptz
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Of those that count now: redeliver() begins anew, and what was delivered before it is no evidence.
+    return coalesce(
+        (
+            select attempts.dispatched_at
+            from crm_sync.delivery_attempts as attempts
+            where attempts.delivery_id = p_delivery.delivery_id and attempts.is_counted
+            order by attempts.settled_at desc
+            offset greatest(p_delivery.attempt_count - 2, 0)
+            limit 1
+        ),
+        p_delivery.claimed_at);
+end;
+$$;
+
 create function crm_sync._is_poison(p_delivery crm_sync.deliveries)
 returns boolean
 language plpgsql
@@ -3067,9 +3120,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return p_delivery.failed_alone_count >= 3 and exists (
-        select from crm_sync.breakers
-        where breakers.breaker = 'function' and breakers.last_success_at > p_delivery.failed_alone_since
+    -- Where the platform itself fails now and then, three failures say nothing of the delivery: five others must have been
+    -- answered meanwhile, and twenty more for each other one that failed.
+    return p_delivery.failed_alone_count >= 3 and (
+        select count(*) filter (where others.status = 'answered') >= 5 + 20 * count(*) filter (where others.status = 'failed')
+        from crm_sync.envelopes as others
+        where others.settled_at >= p_delivery.failed_alone_since
+          and others.envelope_id <> all (array(
+              select attempts.envelope_id from crm_sync.delivery_attempts as attempts
+              where attempts.delivery_id = p_delivery.delivery_id
+          ))
+          and others.envelope_id is distinct from p_delivery.envelope_id
     );
 end;
 $$;
@@ -3120,8 +3181,9 @@ comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
 comment on function crm_sync._fenced(crm_sync.settlement[]) is
     'The settlements that may count: of deliveries still in flight in that envelope, one each, a signed answer before a failure.';
 comment on function crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz) is 'Counts tries that use up no attempt, and forgets them after one that does.';
+comment on function crm_sync._first_attempt_at(crm_sync.deliveries) is 'When the first of its counted attempts left.';
 comment on function crm_sync._is_poison(crm_sync.deliveries) is
-    'Alone in three envelopes without a usable answer, while the function answered another one: the delivery is at fault.';
+    'Alone in three envelopes without a usable answer, while the function answers others: the delivery is at fault.';
 comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
     'The delivery as it stands after an outcome: the state machine, and nothing else.';
 comment on function crm_sync._after_settle(bigint[], timestamptz) is
@@ -3129,6 +3191,7 @@ comment on function crm_sync._after_settle(bigint[], timestamptz) is
 
 revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm_sync._fenced(crm_sync.settlement[]),
     crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz), crm_sync._is_poison(crm_sync.deliveries),
+    crm_sync._first_attempt_at(crm_sync.deliveries),
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
     crm_sync._after_settle(bigint[], timestamptz) from public;
 
@@ -3425,6 +3488,7 @@ begin
     end loop;
     v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now);
     v_settlements := v_settlements || crm_sync._take_unspoken(v_closed || v_missing);
+    perform crm_sync._wake_pg_net(p_now);
     return crm_sync._settle(v_settlements, p_now);
 end;
 $$;
@@ -3683,7 +3747,9 @@ begin
             using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
     end if;
     for v_table_name in select attachments.table_name from crm_sync.attachments where attachments.route = p_route loop
-        v_row_ids := coalesce(p_row_ids, crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
+        v_row_ids := coalesce(
+            (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)),
+            crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
         v_new_ids := v_new_ids || array(
             select * from crm_sync._recapture(
                 v_table_name, 'UPDATE', '[]', crm_sync._rows(v_table_name, v_row_ids), array[p_route], true));
@@ -3801,13 +3867,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids bigint[] := array(
-        select deliveries.delivery_id
-        from crm_sync.deliveries
-        where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._table_name(p_table)
-    );
+    v_waiting bigint[];
+    v_ids     bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
 begin
     perform crm_sync._lock_keys_waiting(v_ids);
+    v_waiting := array(
+        select deliveries.delivery_id from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) and deliveries.status = 'pending');
     update crm_sync.deliveries
     set record = null,
         last_error = null,
@@ -3817,11 +3882,10 @@ begin
         is_parked = false
     where deliveries.delivery_id = any (v_ids);
     update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (v_ids);
-    delete from crm_sync.capture_failures as failures
-    where failures.table_name = crm_sync._table_name(p_table) and failures.row_ids = array[p_row_id];
+    perform crm_sync._erase_missed(p_table, p_row_id);
     delete from crm_sync.related_changes as changes
     where changes.table_name = crm_sync._table_name(p_table) and changes.row_id = p_row_id;
-    perform crm_sync._after_settle(v_ids, clock_timestamp());
+    perform crm_sync._after_settle(v_waiting, clock_timestamp());
     perform crm_sync._note_operation(
         'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
     return query
@@ -3829,10 +3893,67 @@ begin
 end;
 $$;
 
-comment on function crm_sync.erase(regclass, text, text) is
-    'Empties the records of a row''s deliveries and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+create function crm_sync._deliveries_telling_of(p_table regclass, p_row_id text)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[] := array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+    );
+    v_related    bigint[];
+begin
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
+        return v_ids;
+    end if;
+    -- What was read of this row into the records of others: of a customer into those of their requests and payments.
+    execute format(
+        'select array_agg(distinct telling.delivery_id)
+         from crm_sync.%I(array[$1]) as affected
+         join crm_sync.deliveries as own on own.row_id = affected.row_id and own.table_name = affected.target_table
+         join crm_sync.deliveries as telling on telling.ordering_key = own.ordering_key and telling.claimed_at is not null',
+        crm_sync._generated_name('related', v_table_name)
+    ) into v_related using p_row_id;
+    return v_ids || v_related;
+end;
+$$;
 
-revoke all on function crm_sync.erase(regclass, text, text) from public;
+create function crm_sync._erase_missed(p_table regclass, p_row_id text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- One statement may have changed several rows: the others are still to be captured.
+    execute format(
+        $sql$
+        update crm_sync.capture_failures as failures
+        set row_ids = array_remove(failures.row_ids, $1),
+            old_rows = (select coalesce(jsonb_agg(rows.row), '[]') from jsonb_array_elements(failures.old_rows) as rows (row)
+                        cross join lateral jsonb_populate_record(null::%1$s, rows.row) as this where %2$s <> $1),
+            new_rows = (select coalesce(jsonb_agg(rows.row), '[]') from jsonb_array_elements(failures.new_rows) as rows (row)
+                        cross join lateral jsonb_populate_record(null::%1$s, rows.row) as this where %2$s <> $1)
+        where failures.table_name = %3$L and $1 = any (failures.row_ids)
+        $sql$,
+        p_table, crm_sync._row_id_sql(p_table, 'this'), crm_sync._table_name(p_table)
+    ) using p_row_id;
+    delete from crm_sync.capture_failures as failures
+    where failures.table_name = crm_sync._table_name(p_table) and failures.row_ids = '{}';
+end;
+$$;
+
+comment on function crm_sync.erase(regclass, text, text) is
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+
+comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, too.';
+comment on function crm_sync._erase_missed(regclass, text) is 'Takes a row out of the changes that capture missed.';
+
+revoke all on function crm_sync.erase(regclass, text, text), crm_sync._erase_missed(regclass, text),
+    crm_sync._deliveries_telling_of(regclass, text) from public;
 
 -- sql/crm_sync/09_operate/find_missing.sql
 
@@ -3842,7 +3963,8 @@ revoke all on function crm_sync.erase(regclass, text, text) from public;
 create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
 returns table (route text, row_id text, reason text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+-- As records are built, or the same time would read as another value.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -4151,14 +4273,17 @@ as $$
 declare
     v_purged bigint[];
 begin
-    with purged as (
+    -- Materialized: as a join's inner side the subquery would be asked again, and lock the next ones each time.
+    with old as materialized (
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.finished_at < p_before
+        limit p_batch
+        for update skip locked
+    ),
+    purged as (
         delete from crm_sync.deliveries
-        where deliveries.delivery_id in (
-            select old.delivery_id from crm_sync.deliveries as old
-            where old.finished_at < p_before
-            limit p_batch
-            for update skip locked
-        )
+        using old
+        where deliveries.delivery_id = old.delivery_id
         returning deliveries.delivery_id
     )
     select array_agg(purged.delivery_id) into v_purged from purged;
@@ -4200,8 +4325,8 @@ revoke all on function crm_sync.purge(timestamptz, int), crm_sync._purge_records
 
 -- sql/crm_sync/09_operate/redeliver.sql
 
--- More attempts of the same delivery, under its old key. One that no receiver has seen is read from its row again; one
--- that was seen keeps its record. An older state behind a newer delivered one of its row would undo it: refused.
+-- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
+-- was seen keeps its record, and so does an event. An older state behind a newer one of its key would undo it: refused.
 
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
@@ -4209,39 +4334,35 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_ids     bigint[];
+    v_reasons text[];
+    v_count   int;
 begin
     perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
+    into v_ids, v_reasons
+    from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force) as judged;
+    update crm_sync.deliveries
+    set status = 'pending',
+        attempt_count = 0,
+        wait_count = 0,
+        envelope_failure_count = 0,
+        failed_alone_count = 0,
+        failed_alone_since = null,
+        next_attempt_at = clock_timestamp(),
+        is_parked = false,
+        finished_at = null,
+        covered_by = null,
+        claimed_at = case when crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
+    where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
+    get diagnostics v_count = row_count;
+    perform crm_sync._note_operation(
+        'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force), v_count, p_note);
     return query
-    with judged as (
-        select * from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force)
-    ),
-    redelivered as (
-        update crm_sync.deliveries
-        set status = 'pending',
-            attempt_count = 0,
-            wait_count = 0,
-            envelope_failure_count = 0,
-            failed_alone_count = 0,
-            failed_alone_since = null,
-            next_attempt_at = clock_timestamp(),
-            is_parked = false,
-            finished_at = null,
-            covered_by = null,
-            claimed_at = case when crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
-        from judged
-        where deliveries.delivery_id = judged.delivery_id and judged.reason is null
-        returning deliveries.delivery_id
-    ),
-    noted as (
-        select crm_sync._note_operation(
-            'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force),
-            (select count(*)::int from redelivered), p_note)
-    )
-    select judged.delivery_id, redelivered.delivery_id is not null, judged.reason
-    from judged
-    left join redelivered on redelivered.delivery_id = judged.delivery_id
-    cross join noted
-    order by judged.delivery_id;
+    select judged.delivery_id, judged.reason is null, judged.reason
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason);
 end;
 $$;
 
@@ -4254,29 +4375,31 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_dead        bigint[];
+    v_redelivered bigint[];
 begin
     if p_route is not null then
         perform crm_sync._require_route(p_route);
     end if;
-    return query
-    with dead as (
-        select deliveries.delivery_id, deliveries.route, deliveries.last_error_code
+    v_dead := array(
+        select deliveries.delivery_id
         from crm_sync.deliveries
         where deliveries.status = 'dead'
           and (p_route is null or deliveries.route = p_route)
           and deliveries.finished_at >= p_since
           and deliveries.finished_at < p_until
-    ),
-    redelivered as (
-        select results.delivery_id
-        from crm_sync.redeliver((select array_agg(dead.delivery_id) from dead), false, p_note) as results
-        where not p_count_only and results.redelivered
-    )
-    select dead.route, dead.last_error_code, count(*), count(redelivered.delivery_id)
-    from dead
-    left join redelivered on redelivered.delivery_id = dead.delivery_id
-    group by dead.route, dead.last_error_code
-    order by dead.route, dead.last_error_code;
+    );
+    if not p_count_only then
+        v_redelivered := array(
+            select results.delivery_id from crm_sync.redeliver(v_dead, false, p_note) as results where results.redelivered);
+    end if;
+    return query
+    select deliveries.route, deliveries.last_error_code, count(*), count(*) filter (where deliveries.delivery_id = any (v_redelivered))
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (v_dead)
+    group by deliveries.route, deliveries.last_error_code
+    order by deliveries.route, deliveries.last_error_code;
 end;
 $$;
 
@@ -4423,6 +4546,7 @@ begin
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true returning * into v_settings;
+    perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
     return v_settings;
 end;
 $$;
@@ -4435,12 +4559,14 @@ as $$
 declare
     v_settings crm_sync.settings;
     v_envelope uuid;
+    v_count    int := 0;
 begin
     update crm_sync.settings set is_running = false returning * into v_settings;
     perform crm_sync._unschedule();
     for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
-        perform crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
+        v_count := v_count + crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
     end loop;
+    perform crm_sync._note_operation('stop', '{}', v_count);
     return v_settings;
 end;
 $$;
@@ -4452,7 +4578,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
-    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname like 'crm\_sync\_%';
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname in ('crm_sync_tick', 'crm_sync_purge', 'crm_sync_repair');
 end;
 $$;
 

@@ -150,7 +150,9 @@ select crm_sync.attach(
     'public.payments', 'payment_session',
     p_watched => array['request_id', 'stripe_session_id', 'stripe_payment_intent_id', 'amount', 'currency', 'status'],
     p_ordering_key => $$'request:' || coalesce(new.request_id, new.id)$$,
-    p_condition => $$crm_sync.is_present(new.stripe_session_id)$$,
+    -- Also for backfill and repair, which know no transition.
+    p_condition => $$crm_sync.is_present(new.stripe_session_id)
+        and not crm_sync.has_fired('public.payments', new.id::text, 'payment_intent')$$,
     p_transition => $$not crm_sync.is_present(old.stripe_session_id)
         and not crm_sync.is_present(old.stripe_payment_intent_id)$$,
     p_joined => $$jsonb_build_object('customer', (

@@ -11,6 +11,7 @@ create table crm_sync.breakers (
     failures_in_a_row  int          not null default 0,
     failing_since      timestamptz,
     failing_keys       text[]       not null default '{}',
+    misconfigured_keys text[]       not null default '{}',
     last_failed_key    text,
     last_success_at    timestamptz,
     probe_envelope_id  uuid,
@@ -57,6 +58,7 @@ comment on table crm_sync.breakers is 'Whether a destination, or the function, i
 comment on column crm_sync.breakers.state is 'closed: calls go out. open: none until open_until. half_open: one probe is under way.';
 comment on column crm_sync.breakers.open_count is 'Times it opened in a row: 30 s, doubling to 15 min.';
 comment on column crm_sync.breakers.failing_keys is 'Two ordering keys, at most, of the failures in a row: one delivery that always fails must not close a destination.';
+comment on column crm_sync.breakers.misconfigured_keys is 'Two of them, at most, that came back misconfigured: one lead that trips a firewall must not close a destination.';
 comment on column crm_sync.breakers.last_failed_key is 'The key that failed last; a probe takes another where there is one.';
 comment on function crm_sync._give_breaker() is 'A new destination begins with a closed breaker.';
 comment on table crm_sync.breaker_minutes is 'Attempts and failures a minute, from which a breaker opens at 70 % failing of at least 10 in 5 minutes.';

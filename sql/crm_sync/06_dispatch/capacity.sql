@@ -63,13 +63,13 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A token bucket that holds two seconds' worth, at least one.
+    -- A token bucket that holds two seconds' worth, at least one; full at first.
     return case
         when p_destination.rate_per_second is null then 2147483647
         else floor(least(
             greatest(1, 2 * p_destination.rate_per_second),
             p_destination.rate_tokens
-                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, p_now - interval '2 seconds'))
+                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, '-infinity'))
         ))::int
     end;
 end;
@@ -85,7 +85,7 @@ begin
     set rate_tokens = least(
             greatest(1, 2 * destinations.rate_per_second),
             destinations.rate_tokens
-                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, p_now - interval '2 seconds'))
+                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, '-infinity'))
         ) - p_deliveries,
         rate_at = p_now
     where destinations.destination = p_destination and destinations.rate_per_second is not null;

@@ -52,6 +52,10 @@ begin
     end if;
     -- The claim may have ended some for good: what waited behind them is in front now.
     if v_deliveries < cardinality(v_delivery_ids) then
+        -- One too large for a request is dead for all states of its row that would read the same.
+        perform crm_sync._after_settle(array(
+            select deliveries.delivery_id from crm_sync.deliveries
+            where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
         perform crm_sync._park_followers(p_destination, v_keys);
     end if;
     perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
@@ -68,7 +72,7 @@ begin
     update crm_sync.deliveries
     set covered_by = leaders.delivery_id
     from jsonb_each(p_covers) as covers (leader, ids)
-    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status = 'in_flight'
+    join crm_sync.deliveries as leaders on leaders.delivery_id = covers.leader::bigint and leaders.status in ('in_flight', 'dead')
     cross join jsonb_array_elements_text(covers.ids) as covered (delivery_id)
     -- What one of them covered before is covered by the newest, too.
     where deliveries.delivery_id = covered.delivery_id::bigint

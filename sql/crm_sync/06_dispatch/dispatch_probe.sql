@@ -46,14 +46,22 @@ begin
                 select deliveries.ordering_key, deliveries.next_attempt_at
                 from crm_sync.deliveries
                 where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
+                  -- One that could not be read, or waits behind one under way, would stay, and no probe leave.
+                  and deliveries.last_error_code is distinct from 'record_not_built'
+                  and not exists (
+                      select from crm_sync.deliveries as ahead
+                      where ahead.ordering_key = deliveries.ordering_key
+                        and ahead.destination = deliveries.destination
+                        and ahead.status = 'in_flight'
+                  )
+                  and deliveries.ordering_key not in (
+                      select breakers.last_failed_key
+                      from crm_sync.breakers
+                      where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
+                  )
                 order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
                 limit 100
             ) as candidates
-            where candidates.ordering_key not in (
-                select breakers.last_failed_key
-                from crm_sync.breakers
-                where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
-            )
             order by candidates.next_attempt_at
             limit 1
         ),

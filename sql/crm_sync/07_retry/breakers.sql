@@ -27,23 +27,29 @@ begin
               and settlements.error_code is distinct from 'request_lost'
         ),
         numbered as (
+            -- The function is tried once an envelope, a destination once a delivery.
             select outcomes.*,
+                   case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
+                   outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
                    max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
                        over (partition by outcomes.breaker) as last_success
             from outcomes
+            join crm_sync.breakers on breakers.breaker = outcomes.breaker
         )
         select numbered.breaker,
-               count(*)::int as attempt_count,
-               (count(*) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
+               count(distinct numbered.attempt)::int as attempt_count,
+               (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
                bool_or(numbered.outcome = 'delivered') as has_success,
-               (count(distinct case when numbered.breaker = 'function' then numbered.envelope_id::text else numbered.delivery_id::text end)
+               coalesce(bool_or(numbered.is_probe), false) as has_probe,
+               (count(distinct numbered.attempt)
                    filter (where numbered.outcome <> 'delivered'
                            and numbered.delivery_id > coalesce(numbered.last_success, 0)))::int as failures_in_a_row,
                array_agg(distinct numbered.ordering_key)
                    filter (where numbered.outcome <> 'delivered' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as failing_keys,
                (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
                    filter (where numbered.outcome <> 'delivered'))[1] as last_failed_key,
-               coalesce(bool_or(numbered.outcome = 'misconfigured'), false) as is_misconfigured
+               array_agg(distinct numbered.ordering_key)
+                   filter (where numbered.outcome = 'misconfigured' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as misconfigured_keys
         from numbered
         group by numbered.breaker
     loop
@@ -53,8 +59,10 @@ begin
         end if;
         if v_seen.failures_in_a_row > 0 then
             perform crm_sync._note_failures(
-                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.last_failed_key, p_now);
-            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.is_misconfigured, p_now);
+                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.misconfigured_keys, v_seen.last_failed_key, p_now);
+        end if;
+        if v_seen.failure_count > 0 then
+            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.has_probe, p_now);
         end if;
     end loop;
     perform crm_sync._end_probes(p_now);
@@ -88,14 +96,16 @@ begin
     where minutes.breaker = p_breaker and breakers.breaker = p_breaker and breakers.state <> 'closed';
     update crm_sync.breakers
     set state = 'closed', reason = null, open_until = null, open_count = 0, opened_at = null,
-        failures_in_a_row = 0, failing_since = null, failing_keys = '{}',
+        failures_in_a_row = 0, failing_since = null, failing_keys = '{}', misconfigured_keys = '{}',
         probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'success' end,
         probe_envelope_id = null, last_success_at = p_now
     where breakers.breaker = p_breaker;
 end;
 $$;
 
-create function crm_sync._note_failures(p_breaker text, p_failures int, p_keys text[], p_last_failed_key text, p_now timestamptz)
+create function crm_sync._note_failures(
+    p_breaker text, p_failures int, p_keys text[], p_misconfigured_keys text[], p_last_failed_key text, p_now timestamptz
+)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -104,16 +114,18 @@ begin
     update crm_sync.breakers
     set failures_in_a_row = breakers.failures_in_a_row + p_failures,
         failing_since = coalesce(breakers.failing_since, p_now),
-        failing_keys = (
-            select array_agg(keys.key)
-            from (select distinct key from unnest(breakers.failing_keys || p_keys) as both_lists (key) limit 2) as keys
+        failing_keys = array(
+            select distinct key from unnest(breakers.failing_keys || p_keys) as both_lists (key) limit 2
+        ),
+        misconfigured_keys = array(
+            select distinct key from unnest(breakers.misconfigured_keys || p_misconfigured_keys) as both_lists (key) limit 2
         ),
         last_failed_key = p_last_failed_key
     where breakers.breaker = p_breaker;
 end;
 $$;
 
-create function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
+create function crm_sync._open_breaker_if_failing(p_breaker text, p_has_probe boolean, p_now timestamptz)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -124,7 +136,7 @@ declare
 begin
     select * into strict v_breaker from crm_sync.breakers where breakers.breaker = p_breaker;
     v_reason := case
-        when p_is_misconfigured and cardinality(v_breaker.failing_keys) > 1 then 'misconfigured'
+        when cardinality(v_breaker.misconfigured_keys) > 1 then 'misconfigured'
         when v_breaker.failures_in_a_row >= 3
              and (cardinality(v_breaker.failing_keys) > 1 or v_breaker.failing_since <= p_now - interval '5 minutes')
              then 'failures in a row'
@@ -132,10 +144,11 @@ begin
             select sum(minutes.attempt_count) >= 10 and sum(minutes.failure_count) >= 0.7 * sum(minutes.attempt_count)
             from crm_sync.breaker_minutes as minutes
             where minutes.breaker = p_breaker and minutes.minute > p_now - interval '5 minutes'
-        ) and cardinality(v_breaker.failing_keys) > 1 then '70 % failing in 5 minutes'
+        ) then '70 % failing in 5 minutes'
         when v_breaker.state = 'half_open' then v_breaker.reason
     end;
-    if v_reason is null or v_breaker.state = 'open' then
+    -- What left before it opened says nothing of the probe.
+    if v_reason is null or v_breaker.state = 'open' or (v_breaker.state = 'half_open' and not p_has_probe) then
         return;
     end if;
     -- A probe that failed opens it for twice as long.
@@ -182,12 +195,12 @@ $$;
 comment on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz) is 'Opens and closes breakers by these outcomes. Called by settle.';
 comment on function crm_sync._count_minute(text, int, int, timestamptz) is 'Adds to the minute''s counts.';
 comment on function crm_sync._close_breaker(text, timestamptz) is 'A success: closes the breaker and forgets what failed before.';
-comment on function crm_sync._note_failures(text, int, text[], text, timestamptz) is 'Adds to the failures in a row.';
+comment on function crm_sync._note_failures(text, int, text[], text[], text, timestamptz) is 'Adds to the failures in a row.';
 comment on function crm_sync._open_breaker_if_failing(text, boolean, timestamptz) is 'Opens the breaker if one of the rules holds; a failed probe opens it for longer.';
 comment on function crm_sync._open_interval(int) is 'How long it stays open: 30 s, doubling to 15 min.';
 comment on function crm_sync._end_probes(timestamptz) is 'Half-open breakers whose probe is over and told nothing are open again, due for the next probe.';
 
 revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._count_minute(text, int, int, timestamptz),
-    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text, timestamptz),
+    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text[], text, timestamptz),
     crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
     crm_sync._end_probes(timestamptz) from public;

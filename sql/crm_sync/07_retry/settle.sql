@@ -99,7 +99,7 @@ begin
         when p_settlement.outcome = 'reject' then 'dead'
         when crm_sync._is_poison(p_delivery) then 'dead'
         when p_settlement.is_counted and crm_sync._is_exhausted(
-            p_destination.retry_delays, p_delivery.attempt_count, p_delivery.claimed_at, p_destination.last_delivered_at)
+            p_destination.retry_delays, p_delivery.attempt_count, crm_sync._first_attempt_at(p_delivery), p_destination.last_delivered_at)
             then 'dead'
         else 'pending'
     end;
@@ -111,8 +111,9 @@ begin
         when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
         when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured'
             then p_now + crm_sync._wait_delay(p_delivery.wait_count)
-        when p_settlement.is_counted
-            then p_now + crm_sync._delay(p_destination.retry_delays, p_delivery.attempt_count, p_settlement.outcome,
+        -- A probe uses up no attempt, but what it was told, or may have done, holds.
+        when p_settlement.outcome in ('retry', 'unknown')
+            then p_now + crm_sync._delay(p_destination.retry_delays, greatest(p_delivery.attempt_count, 1), p_settlement.outcome,
                                          p_settlement.retry_after, p_destination.max_retry_after)
         else p_now
     end;
@@ -133,6 +134,10 @@ declare
         where envelopes.envelope_id = p_settlement.envelope_id
     );
 begin
+    -- What never left, or left no trace, says nothing of how it travels.
+    if p_settlement.error_code in ('request_lost', 'taken_back') then
+        return p_delivery;
+    end if;
     p_delivery.wait_count := case
         when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' then p_delivery.wait_count + 1
         else 0
@@ -149,6 +154,27 @@ begin
 end;
 $$;
 
+create function crm_sync._first_attempt_at(p_delivery crm_sync.deliveries)
+returns timestamptz
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Of those that count now: redeliver() begins anew, and what was delivered before it is no evidence.
+    return coalesce(
+        (
+            select attempts.dispatched_at
+            from crm_sync.delivery_attempts as attempts
+            where attempts.delivery_id = p_delivery.delivery_id and attempts.is_counted
+            order by attempts.settled_at desc
+            offset greatest(p_delivery.attempt_count - 2, 0)
+            limit 1
+        ),
+        p_delivery.claimed_at);
+end;
+$$;
+
 create function crm_sync._is_poison(p_delivery crm_sync.deliveries)
 returns boolean
 language plpgsql
@@ -156,9 +182,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return p_delivery.failed_alone_count >= 3 and exists (
-        select from crm_sync.breakers
-        where breakers.breaker = 'function' and breakers.last_success_at > p_delivery.failed_alone_since
+    -- Where the platform itself fails now and then, three failures say nothing of the delivery: five others must have been
+    -- answered meanwhile, and twenty more for each other one that failed.
+    return p_delivery.failed_alone_count >= 3 and (
+        select count(*) filter (where others.status = 'answered') >= 5 + 20 * count(*) filter (where others.status = 'failed')
+        from crm_sync.envelopes as others
+        where others.settled_at >= p_delivery.failed_alone_since
+          and others.envelope_id <> all (array(
+              select attempts.envelope_id from crm_sync.delivery_attempts as attempts
+              where attempts.delivery_id = p_delivery.delivery_id
+          ))
+          and others.envelope_id is distinct from p_delivery.envelope_id
     );
 end;
 $$;
@@ -209,8 +243,9 @@ comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
 comment on function crm_sync._fenced(crm_sync.settlement[]) is
     'The settlements that may count: of deliveries still in flight in that envelope, one each, a signed answer before a failure.';
 comment on function crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz) is 'Counts tries that use up no attempt, and forgets them after one that does.';
+comment on function crm_sync._first_attempt_at(crm_sync.deliveries) is 'When the first of its counted attempts left.';
 comment on function crm_sync._is_poison(crm_sync.deliveries) is
-    'Alone in three envelopes without a usable answer, while the function answered another one: the delivery is at fault.';
+    'Alone in three envelopes without a usable answer, while the function answers others: the delivery is at fault.';
 comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
     'The delivery as it stands after an outcome: the state machine, and nothing else.';
 comment on function crm_sync._after_settle(bigint[], timestamptz) is
@@ -218,5 +253,6 @@ comment on function crm_sync._after_settle(bigint[], timestamptz) is
 
 revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm_sync._fenced(crm_sync.settlement[]),
     crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz), crm_sync._is_poison(crm_sync.deliveries),
+    crm_sync._first_attempt_at(crm_sync.deliveries),
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
     crm_sync._after_settle(bigint[], timestamptz) from public;

@@ -26,6 +26,7 @@ begin
     end loop;
     v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now);
     v_settlements := v_settlements || crm_sync._take_unspoken(v_closed || v_missing);
+    perform crm_sync._wake_pg_net(p_now);
     return crm_sync._settle(v_settlements, p_now);
 end;
 $$;

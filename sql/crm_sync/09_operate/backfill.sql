@@ -18,7 +18,9 @@ begin
             using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
     end if;
     for v_table_name in select attachments.table_name from crm_sync.attachments where attachments.route = p_route loop
-        v_row_ids := coalesce(p_row_ids, crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
+        v_row_ids := coalesce(
+            (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)),
+            crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
         v_new_ids := v_new_ids || array(
             select * from crm_sync._recapture(
                 v_table_name, 'UPDATE', '[]', crm_sync._rows(v_table_name, v_row_ids), array[p_route], true));

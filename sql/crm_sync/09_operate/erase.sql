@@ -7,13 +7,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids bigint[] := array(
-        select deliveries.delivery_id
-        from crm_sync.deliveries
-        where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._table_name(p_table)
-    );
+    v_waiting bigint[];
+    v_ids     bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
 begin
     perform crm_sync._lock_keys_waiting(v_ids);
+    v_waiting := array(
+        select deliveries.delivery_id from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) and deliveries.status = 'pending');
     update crm_sync.deliveries
     set record = null,
         last_error = null,
@@ -23,11 +22,10 @@ begin
         is_parked = false
     where deliveries.delivery_id = any (v_ids);
     update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (v_ids);
-    delete from crm_sync.capture_failures as failures
-    where failures.table_name = crm_sync._table_name(p_table) and failures.row_ids = array[p_row_id];
+    perform crm_sync._erase_missed(p_table, p_row_id);
     delete from crm_sync.related_changes as changes
     where changes.table_name = crm_sync._table_name(p_table) and changes.row_id = p_row_id;
-    perform crm_sync._after_settle(v_ids, clock_timestamp());
+    perform crm_sync._after_settle(v_waiting, clock_timestamp());
     perform crm_sync._note_operation(
         'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
     return query
@@ -35,7 +33,64 @@ begin
 end;
 $$;
 
-comment on function crm_sync.erase(regclass, text, text) is
-    'Empties the records of a row''s deliveries and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+create function crm_sync._deliveries_telling_of(p_table regclass, p_row_id text)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[] := array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+    );
+    v_related    bigint[];
+begin
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
+        return v_ids;
+    end if;
+    -- What was read of this row into the records of others: of a customer into those of their requests and payments.
+    execute format(
+        'select array_agg(distinct telling.delivery_id)
+         from crm_sync.%I(array[$1]) as affected
+         join crm_sync.deliveries as own on own.row_id = affected.row_id and own.table_name = affected.target_table
+         join crm_sync.deliveries as telling on telling.ordering_key = own.ordering_key and telling.claimed_at is not null',
+        crm_sync._generated_name('related', v_table_name)
+    ) into v_related using p_row_id;
+    return v_ids || v_related;
+end;
+$$;
 
-revoke all on function crm_sync.erase(regclass, text, text) from public;
+create function crm_sync._erase_missed(p_table regclass, p_row_id text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- One statement may have changed several rows: the others are still to be captured.
+    execute format(
+        $sql$
+        update crm_sync.capture_failures as failures
+        set row_ids = array_remove(failures.row_ids, $1),
+            old_rows = (select coalesce(jsonb_agg(rows.row), '[]') from jsonb_array_elements(failures.old_rows) as rows (row)
+                        cross join lateral jsonb_populate_record(null::%1$s, rows.row) as this where %2$s <> $1),
+            new_rows = (select coalesce(jsonb_agg(rows.row), '[]') from jsonb_array_elements(failures.new_rows) as rows (row)
+                        cross join lateral jsonb_populate_record(null::%1$s, rows.row) as this where %2$s <> $1)
+        where failures.table_name = %3$L and $1 = any (failures.row_ids)
+        $sql$,
+        p_table, crm_sync._row_id_sql(p_table, 'this'), crm_sync._table_name(p_table)
+    ) using p_row_id;
+    delete from crm_sync.capture_failures as failures
+    where failures.table_name = crm_sync._table_name(p_table) and failures.row_ids = '{}';
+end;
+$$;
+
+comment on function crm_sync.erase(regclass, text, text) is
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+
+comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, too.';
+comment on function crm_sync._erase_missed(regclass, text) is 'Takes a row out of the changes that capture missed.';
+
+revoke all on function crm_sync.erase(regclass, text, text), crm_sync._erase_missed(regclass, text),
+    crm_sync._deliveries_telling_of(regclass, text) from public;

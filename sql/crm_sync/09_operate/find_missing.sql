@@ -4,7 +4,8 @@
 create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
 returns table (route text, row_id text, reason text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+-- As records are built, or the same time would read as another value.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $$
 declare
     v_attachment crm_sync.attachments;

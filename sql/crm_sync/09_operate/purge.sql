@@ -73,14 +73,17 @@ as $$
 declare
     v_purged bigint[];
 begin
-    with purged as (
+    -- Materialized: as a join's inner side the subquery would be asked again, and lock the next ones each time.
+    with old as materialized (
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.finished_at < p_before
+        limit p_batch
+        for update skip locked
+    ),
+    purged as (
         delete from crm_sync.deliveries
-        where deliveries.delivery_id in (
-            select old.delivery_id from crm_sync.deliveries as old
-            where old.finished_at < p_before
-            limit p_batch
-            for update skip locked
-        )
+        using old
+        where deliveries.delivery_id = old.delivery_id
         returning deliveries.delivery_id
     )
     select array_agg(purged.delivery_id) into v_purged from purged;

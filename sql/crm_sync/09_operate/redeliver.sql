@@ -1,5 +1,5 @@
--- More attempts of the same delivery, under its old key. One that no receiver has seen is read from its row again; one
--- that was seen keeps its record. An older state behind a newer delivered one of its row would undo it: refused.
+-- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
+-- was seen keeps its record, and so does an event. An older state behind a newer one of its key would undo it: refused.
 
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
@@ -7,39 +7,35 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_ids     bigint[];
+    v_reasons text[];
+    v_count   int;
 begin
     perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
+    into v_ids, v_reasons
+    from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force) as judged;
+    update crm_sync.deliveries
+    set status = 'pending',
+        attempt_count = 0,
+        wait_count = 0,
+        envelope_failure_count = 0,
+        failed_alone_count = 0,
+        failed_alone_since = null,
+        next_attempt_at = clock_timestamp(),
+        is_parked = false,
+        finished_at = null,
+        covered_by = null,
+        claimed_at = case when crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
+    where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
+    get diagnostics v_count = row_count;
+    perform crm_sync._note_operation(
+        'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force), v_count, p_note);
     return query
-    with judged as (
-        select * from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force)
-    ),
-    redelivered as (
-        update crm_sync.deliveries
-        set status = 'pending',
-            attempt_count = 0,
-            wait_count = 0,
-            envelope_failure_count = 0,
-            failed_alone_count = 0,
-            failed_alone_since = null,
-            next_attempt_at = clock_timestamp(),
-            is_parked = false,
-            finished_at = null,
-            covered_by = null,
-            claimed_at = case when crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
-        from judged
-        where deliveries.delivery_id = judged.delivery_id and judged.reason is null
-        returning deliveries.delivery_id
-    ),
-    noted as (
-        select crm_sync._note_operation(
-            'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force),
-            (select count(*)::int from redelivered), p_note)
-    )
-    select judged.delivery_id, redelivered.delivery_id is not null, judged.reason
-    from judged
-    left join redelivered on redelivered.delivery_id = judged.delivery_id
-    cross join noted
-    order by judged.delivery_id;
+    select judged.delivery_id, judged.reason is null, judged.reason
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason);
 end;
 $$;
 
@@ -52,29 +48,31 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_dead        bigint[];
+    v_redelivered bigint[];
 begin
     if p_route is not null then
         perform crm_sync._require_route(p_route);
     end if;
-    return query
-    with dead as (
-        select deliveries.delivery_id, deliveries.route, deliveries.last_error_code
+    v_dead := array(
+        select deliveries.delivery_id
         from crm_sync.deliveries
         where deliveries.status = 'dead'
           and (p_route is null or deliveries.route = p_route)
           and deliveries.finished_at >= p_since
           and deliveries.finished_at < p_until
-    ),
-    redelivered as (
-        select results.delivery_id
-        from crm_sync.redeliver((select array_agg(dead.delivery_id) from dead), false, p_note) as results
-        where not p_count_only and results.redelivered
-    )
-    select dead.route, dead.last_error_code, count(*), count(redelivered.delivery_id)
-    from dead
-    left join redelivered on redelivered.delivery_id = dead.delivery_id
-    group by dead.route, dead.last_error_code
-    order by dead.route, dead.last_error_code;
+    );
+    if not p_count_only then
+        v_redelivered := array(
+            select results.delivery_id from crm_sync.redeliver(v_dead, false, p_note) as results where results.redelivered);
+    end if;
+    return query
+    select deliveries.route, deliveries.last_error_code, count(*), count(*) filter (where deliveries.delivery_id = any (v_redelivered))
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (v_dead)
+    group by deliveries.route, deliveries.last_error_code
+    order by deliveries.route, deliveries.last_error_code;
 end;
 $$;
 

@@ -14,6 +14,7 @@ begin
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true returning * into v_settings;
+    perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
     return v_settings;
 end;
 $$;
@@ -26,12 +27,14 @@ as $$
 declare
     v_settings crm_sync.settings;
     v_envelope uuid;
+    v_count    int := 0;
 begin
     update crm_sync.settings set is_running = false returning * into v_settings;
     perform crm_sync._unschedule();
     for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
-        perform crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
+        v_count := v_count + crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
     end loop;
+    perform crm_sync._note_operation('stop', '{}', v_count);
     return v_settings;
 end;
 $$;
@@ -43,7 +46,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
-    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname like 'crm\_sync\_%';
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname in ('crm_sync_tick', 'crm_sync_purge', 'crm_sync_repair');
 end;
 $$;
 

@@ -19,6 +19,13 @@ export async function perform(step: Step, world: World): Promise<boolean> {
     case "tick":
       await tick.query("select crm_sync.tick()");
       return true;
+    case "all at once":
+      await Promise.all([
+        ...step.writes.map((write) => application.perform(write)),
+        tick.query("select crm_sync.tick()"),
+        secondTick.query("select crm_sync.tick()"),
+      ]);
+      return true;
     case "two ticks":
       await Promise.all([tick, secondTick].map((client) => client.query("select crm_sync.tick()")));
       return true;

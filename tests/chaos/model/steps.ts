@@ -15,6 +15,8 @@ export type Step =
   | { do: "touch"; session: number; table: Table; slot: number }
   | { do: "bulk insert"; session: number; count: number }
   | { do: "delete"; session: number; table: "leads" | "orders"; slot: number }
+  /** Sessions that commit side by side, mostly about one request, while the tick runs twice. */
+  | { do: "all at once"; writes: Extract<Step, { do: "write" }>[] }
   | { do: "tick" }
   | { do: "two ticks" }
   /** After a tick: with nothing in the queue there is nothing to go wrong. */
@@ -73,15 +75,22 @@ const order = fc.record({
   status: fc.constantFrom("pending", "confirmed", "confirmed", "cancelled"),
 });
 
-function write(table: Table, values: fc.Arbitrary<Values>): fc.Arbitrary<Step> {
+function write(table: Table, values: fc.Arbitrary<Values>, from = session) {
   return fc.record({
     do: fc.constant("write" as const),
-    session,
+    session: from,
     table: fc.constant(table),
     slots: fc.uniqueArray(slot, { minLength: 1, maxLength: 3 }),
     values,
   });
 }
+
+/** Of different tables: rows that two of them write would be locked, and they would come one after the other. */
+const sideBySide = fc.tuple(
+  write("requests", request, fc.constant(0)),
+  write("payments", payment, fc.constant(1)),
+  fc.oneof(write("customers", customer, fc.constant(2)), write("leads", lead, fc.constant(2))),
+);
 
 const SAFE_FATES: Fate[] = Array(16).fill("answered");
 const FATES: Fate[] = [
@@ -137,6 +146,7 @@ const transactions: fc.Arbitrary<Step> = fc.oneof(
 const engine: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: is("tick") }) },
   fc.record({ do: is("two ticks") }),
+  { weight: 3, arbitrary: fc.record({ do: is("all at once"), writes: sideBySide }) },
   { weight: 6, arbitrary: fc.record({ do: is("send"), count, fates, receptions }) },
   { weight: 5, arbitrary: fc.record({ do: is("pass time"), seconds }) },
 );
@@ -204,6 +214,7 @@ export const FAULTS: string[] = [
   ],
   ...[
     "two ticks",
+    "all at once",
     "hold a batch",
     "end the batch",
     "crash pg_net",

@@ -30,7 +30,8 @@ set constraints all deferred;
 insert into payments (id, request_id, stripe_session_id) values ('40000000-0000-4000-8000-000000000001', '20000000-0000-4000-8000-000000000001', 'cs_1');
 select crm_sync.tick();
 update crm_sync.deliveries set failed_alone_count = 2, failed_alone_since = '2026-01-01' where captured_at >= now() and route = 'request';
-update crm_sync.breakers set last_success_at = '2026-01-02' where breaker = 'function';
+insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until, status, settled_at)
+select gen_random_uuid(), 'elementor', 0, 1, '2026-01-02', '2026-01-02', 'answered', '2026-01-02' from generate_series(1, 5);
 select pg_temp.fail();
 select crm_sync.tick();
 

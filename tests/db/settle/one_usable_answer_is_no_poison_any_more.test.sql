@@ -55,7 +55,8 @@ $$;
 
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 update crm_sync.deliveries set failed_alone_count = 2, failed_alone_since = '2039-01-01', envelope_failure_count = 9, wait_count = 9 where captured_at >= now();
-update crm_sync.breakers set last_success_at = '2039-06-01' where breaker = 'function';
+insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until, status, settled_at)
+select gen_random_uuid(), 'elementor', 0, 1, '2039-06-01', '2039-06-01', 'answered', '2039-06-01' from generate_series(1, 5);
 set constraints all immediate;
 select pg_temp.answer('retry', '{"status": 503}');
 select crm_sync.tick('2040-01-01 00:00:00+00');

@@ -54,7 +54,8 @@ as $$
 $$;
 
 -- It answered somebody before the first failure, that is no evidence.
-update crm_sync.breakers set last_success_at = '2039-12-31 23:59:59+00' where breaker = 'function';
+insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until, status, settled_at)
+select gen_random_uuid(), 'elementor', 0, 1, '2039-12-31 23:59:59+00', '2039-12-31 23:59:59+00', 'answered', '2039-12-31 23:59:59+00' from generate_series(1, 5);
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 set constraints all immediate;
 do $$

@@ -1,0 +1,21 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+
+select crm_sync.redeliver('{}'::bigint[]);
+select crm_sync.redeliver_dead('lead', '2039-01-01', p_count_only => false);
+select crm_sync.cancel('{}'::bigint[]);
+
+select is(
+    (select array_agg(action order by operation_id) from crm_sync.operations where operated_at >= now()), array['redeliver', 'redeliver', 'cancel'], 'each call');
+
+select * from finish();
+rollback;

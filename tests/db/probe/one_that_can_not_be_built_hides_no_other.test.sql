@@ -1,0 +1,25 @@
+begin;
+set local search_path = public, extensions;
+select plan(2);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+insert into payments (stripe_session_id) values ('cs_other');
+update crm_sync.deliveries set next_attempt_at = '2040-01-01 06:00:00+00' where captured_at >= now() and route = 'payment_session';
+update crm_sync.breakers set state = 'open', reason = 'failures in a row', open_count = 1, open_until = '2040-01-01 00:00:00+00' where breaker = 'monelec';
+alter table leads rename column utm_campaign to renamed;
+select crm_sync.tick('2040-01-01 00:00:00+00');
+select is((select last_error_code from crm_sync.deliveries where captured_at >= now() and route = 'lead'), 'record_not_built', 'it is put off');
+select crm_sync.tick(timestamptz '2040-01-01 00:00:00+00' + n * interval '1 minute') from generate_series(1, 5) as n;
+
+select is((select status from crm_sync.deliveries where captured_at >= now() and route = 'payment_session'), 'in_flight', 'the other one is the probe');
+
+select * from finish();
+rollback;

@@ -1,0 +1,70 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
+           answers.content, now()
+    from answers;
+$$;
+
+-- Redelivered in an outage: what was delivered before it is no evidence for its new attempts.
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+select pg_temp.answer('reject', '{"status": 422}');
+select crm_sync.tick();
+update crm_sync.destinations set last_delivered_at = clock_timestamp() where destination = 'monelec';
+select crm_sync.redeliver(array(select delivery_id from crm_sync.deliveries where captured_at >= now()));
+do $$
+declare
+    v_now timestamptz := '2040-01-01';
+begin
+    for v_attempt in 1 .. 11 loop
+        perform crm_sync.tick(v_now);
+        perform pg_temp.answer('retry', '{"status": 503}');
+        perform crm_sync.tick(v_now + interval '1 second');
+        -- As if others failed between successes: with the breaker open they would be probes.
+        update crm_sync.breakers
+        set state = 'closed', reason = null, open_until = null, opened_at = null, open_count = 0, probe_envelope_id = null,
+            failures_in_a_row = 0, failing_since = null, failing_keys = '{}';
+        v_now := v_now + interval '2 days';
+    end loop;
+end $$;
+
+select results_eq(
+    $$select status, attempt_count from crm_sync.deliveries where captured_at >= now()$$, $$values ('pending', 11)$$,
+    'nothing was delivered since it was redelivered');
+
+select * from finish();
+rollback;
