@@ -1,7 +1,18 @@
 -- Failures are counted, and nothing comes of it.
-create or replace function crm_sync._open_breaker_if_failing(p_breaker text, p_is_misconfigured boolean, p_now timestamptz)
-returns void
-language sql
+create function crm_sync._keep_closed()
+returns trigger
+language plpgsql
 as $$
-    select;
+begin
+    new.state := 'closed';
+    new.open_until := null;
+    new.probe_envelope_id := null;
+    return new;
+end;
 $$;
+
+create trigger keep_closed
+before update on crm_sync.breakers
+for each row
+when (new.state <> 'closed')
+execute function crm_sync._keep_closed();
