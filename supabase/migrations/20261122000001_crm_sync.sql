@@ -2543,8 +2543,8 @@ begin
                 'ordering_key', deliveries.ordering_key,
                 'captured_at', deliveries.captured_at,
                 'timeout_ms', case
-                when p_is_probe then 3000
-                when deliveries.last_error_code = 'receiver_timeout' then 2000
+                when p_is_probe then crm_sync._probe_timeout(p_destination)
+                when deliveries.last_error_code = 'receiver_timeout' and deliveries.attempt_count = 1 then 2000
                 else 8000
             end,
                 'type', deliveries.operation,
@@ -2559,12 +2559,29 @@ begin
 end;
 $$;
 
+create function crm_sync._probe_timeout(p_destination text)
+returns int
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A first look is short. A receiver that works, but slowly, must be let in at last.
+    return (
+        select least(8000, 3000 * power(2, greatest(breakers.open_count - 1, 0)))::int
+        from crm_sync.breakers
+        where breakers.breaker = p_destination
+    );
+end;
+$$;
+
 comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz) is
     'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
 comment on function crm_sync._envelope_body(text, bigint[], boolean, timestamptz) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
+comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, doubling with each failed probe up to the limit of any call.';
 
-revoke all on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
+revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
     crm_sync._envelope_body(text, bigint[], boolean, timestamptz) from public;
 
 -- sql/crm_sync/06_dispatch/sign.sql
@@ -3047,8 +3064,9 @@ begin
     p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
     p_delivery.next_attempt_at := case
         when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
-        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured'
-            then p_now + crm_sync._wait_delay(p_delivery.wait_count)
+        -- It may be a stranger's answer, under an id that was ours before a crash, and our call still on its way.
+        when p_settlement.envelope_failed then p_now + greatest(crm_sync._wait_delay(p_delivery.wait_count), interval '20 seconds')
+        when p_settlement.outcome = 'misconfigured' then p_now + crm_sync._wait_delay(p_delivery.wait_count)
         -- A probe uses up no attempt, but what it was told, or may have done, holds.
         when p_settlement.outcome in ('retry', 'unknown')
             then p_now + crm_sync._delay(p_destination.retry_delays, greatest(p_delivery.attempt_count, 1), p_settlement.outcome,

@@ -109,8 +109,9 @@ begin
     p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
     p_delivery.next_attempt_at := case
         when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
-        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured'
-            then p_now + crm_sync._wait_delay(p_delivery.wait_count)
+        -- It may be a stranger's answer, under an id that was ours before a crash, and our call still on its way.
+        when p_settlement.envelope_failed then p_now + greatest(crm_sync._wait_delay(p_delivery.wait_count), interval '20 seconds')
+        when p_settlement.outcome = 'misconfigured' then p_now + crm_sync._wait_delay(p_delivery.wait_count)
         -- A probe uses up no attempt, but what it was told, or may have done, holds.
         when p_settlement.outcome in ('retry', 'unknown')
             then p_now + crm_sync._delay(p_destination.retry_delays, greatest(p_delivery.attempt_count, 1), p_settlement.outcome,

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(1);
+select plan(2);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -49,6 +49,14 @@ select is(
     (select convert_from(body, 'UTF8')::jsonb #> '{deliveries,0,timeout_ms}' from net.http_request_queue
      join crm_sync.envelopes on envelopes.request_id = http_request_queue.id where status = 'in_flight' and dispatched_at >= now()),
     '2000'::jsonb, 'two seconds instead of eight');
+
+select pg_temp.answer('unknown', '{"error_code": "receiver_timeout"}');
+select crm_sync.tick(clock_timestamp() + interval '1 minute');
+select crm_sync.tick(clock_timestamp() + interval '1 hour');
+select is(
+    (select convert_from(body, 'UTF8')::jsonb #> '{deliveries,0,timeout_ms}' from net.http_request_queue
+     join crm_sync.envelopes on envelopes.request_id = http_request_queue.id where status = 'in_flight' and dispatched_at >= now()),
+    '8000'::jsonb, 'once: a receiver that takes four would never get it');
 
 select * from finish();
 rollback;

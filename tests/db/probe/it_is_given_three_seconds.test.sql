@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(1);
+select plan(2);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -18,6 +18,15 @@ select is(
     (select convert_from(body, 'UTF8')::jsonb #> '{deliveries,0,timeout_ms}' from net.http_request_queue
      join crm_sync.envelopes on envelopes.request_id = http_request_queue.id where status = 'in_flight' and dispatched_at >= '2040-01-01'),
     '3000'::jsonb, 'not eight');
+
+create function pg_temp.timeout_after(p_open_count int) returns int language plpgsql as $$
+begin
+    update crm_sync.breakers set open_count = p_open_count where breaker = 'monelec';
+    return crm_sync._probe_timeout('monelec');
+end $$;
+select is(
+    array[pg_temp.timeout_after(0), pg_temp.timeout_after(1), pg_temp.timeout_after(2), pg_temp.timeout_after(3), pg_temp.timeout_after(40)],
+    array[3000, 3000, 6000, 8000, 8000], 'after a failed probe more: a receiver that is slow, but works, is let in at last');
 
 select * from finish();
 rollback;

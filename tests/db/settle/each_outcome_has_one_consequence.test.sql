@@ -19,7 +19,7 @@ insert into cases values
     ('not attempted',                    'not_attempted', false, false, null, null, 4, 0, 'pending',   4, 0, '0', '0'),
     ('unknown may have arrived',         'unknown',       true,  false, null, null, 0, 0, 'pending',   1, 0, '20 s', '20 s'),
     ('unknown later on',                 'unknown',       true,  false, null, null, 1, 0, 'pending',   2, 0, '48 s', '72 s'),
-    ('first envelope failure',           'unknown',       false, true,  null, null, 4, 0, 'pending',   4, 1, '8 s', '12 s'),
+    ('first envelope failure',           'unknown',       false, true,  null, null, 4, 0, 'pending',   4, 1, '20 s', '20 s'),
     ('third envelope failure in a row',  'unknown',       false, true,  null, null, 4, 2, 'pending',   4, 3, '32 s', '48 s'),
     ('tenth',                            'unknown',       false, true,  null, null, 4, 9, 'pending',   4, 10, '12 minutes', '18 minutes');
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
