@@ -84,9 +84,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A first look is short. A receiver that works, but slowly, must be let in at last.
+    -- Short, because everybody waits for it in pg_net's batch. But a receiver that works slowly must be let in at last:
+    -- from the fifth probe in a row, a quarter of an hour after the first.
     return (
-        select least(8000, 3000 * power(2, greatest(breakers.open_count - 1, 0)))::int
+        select case when breakers.open_count < 5 then 3000 else 8000 end
         from crm_sync.breakers
         where breakers.breaker = p_destination
     );
@@ -97,7 +98,7 @@ comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text,
     'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
 comment on function crm_sync._envelope_body(text, bigint[], boolean, timestamptz) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
-comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, doubling with each failed probe up to the limit of any call.';
+comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
 revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
     crm_sync._envelope_body(text, bigint[], boolean, timestamptz) from public;
