@@ -1,5 +1,5 @@
 -- How much may leave for a destination now: nothing while stopped, paused or behind an open breaker, one delivery as a
--- probe when a breaker is due for one, else what the limits leave. One cheap query: asked at every commit.
+-- probe when a breaker is due for one or knows one failing key only, else what the limits leave. Asked at every commit.
 
 create type crm_sync.capacity as (
     requests            int,
@@ -26,6 +26,8 @@ begin
            own.state = 'closed' and of_function.state = 'closed' as is_closed,
            (own.state = 'closed' or own.open_until <= p_now)
                and (of_function.state = 'closed' or of_function.open_until <= p_now) as is_due_for_probe,
+           (own.state = 'closed' or (own.state = 'open' and cardinality(own.failing_keys) = 1))
+               and (of_function.state = 'closed' or (of_function.state = 'open' and cardinality(of_function.failing_keys) = 1)) as one_key_fails,
            settings.max_requests_in_flight - in_flight.request_count as requests,
            least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
                  crm_sync._rate_allows(destinations, p_now)) as deliveries
@@ -49,10 +51,33 @@ begin
 
     if v_state.is_open and v_state.is_closed and v_state.requests > 0 and v_state.deliveries > 0 then
         return row(v_state.requests, v_state.deliveries, false, v_state.has_no_rate, v_state.max_posts_per_session)::crm_sync.capacity;
-    elsif v_state.is_open and not v_state.is_closed and v_state.is_due_for_probe then
+    elsif v_state.is_open and not v_state.is_closed
+        and (v_state.is_due_for_probe or (v_state.one_key_fails and crm_sync._waits_for_another_key(p_destination, p_now))) then
         return row(1, 1, true, false, 0)::crm_sync.capacity;
     end if;
     return row(0, 0, false, false, 0)::crm_sync.capacity;
+end;
+$$;
+
+create function crm_sync._waits_for_another_key(p_destination text, p_now timestamptz)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- One key that always fails says little of the receiver: another one, if due, is sent as the probe at once. If it fails,
+    -- too, two keys do, and the breaker keeps its time.
+    return exists (
+        select from crm_sync.deliveries
+        where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
+          and deliveries.next_attempt_at <= p_now
+          and deliveries.ordering_key not in (
+              select breakers.last_failed_key
+              from crm_sync.breakers
+              where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
+          )
+    );
 end;
 $$;
 
@@ -93,8 +118,11 @@ end;
 $$;
 
 comment on function crm_sync._capacity(text, timestamptz) is 'How much may leave for a destination now.';
+comment on function crm_sync._waits_for_another_key(text, timestamptz) is
+    'Whether something is due on a key other than those that failed last.';
 comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; without a rate no limit.';
 comment on function crm_sync._spend_rate(text, int, timestamptz) is 'Takes so many deliveries from a destination''s rate.';
 
-revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._rate_allows(crm_sync.destinations, timestamptz),
+revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._waits_for_another_key(text, timestamptz),
+    crm_sync._rate_allows(crm_sync.destinations, timestamptz),
     crm_sync._spend_rate(text, int, timestamptz) from public;
