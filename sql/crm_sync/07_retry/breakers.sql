@@ -161,6 +161,10 @@ begin
         probe_outcome = case when breakers.probe_envelope_id is null then breakers.probe_outcome else 'failure' end,
         probe_envelope_id = null
     where breakers.breaker = p_breaker;
+    -- What still waits in pg_net's queue would hang, and hold up everybody's next batch.
+    perform crm_sync._settle(crm_sync._take_back(envelopes.envelope_id, p_now), p_now)
+    from crm_sync.envelopes
+    where envelopes.destination = p_breaker and envelopes.status = 'in_flight';
 end;
 $$;
 
