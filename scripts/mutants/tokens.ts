@@ -58,7 +58,10 @@ function scan(sql: string, offset: number): Token[] {
   const position = (byte: number) => (isAscii ? byte : bytes.toString("utf8", 0, byte).length);
   const tokens: Token[] = [];
   let depth = 0;
-  for (const { start, end, tokenName } of scanSync(sql).tokens) {
+  // The binding makes room for its answer by the number of tokens: a long text in few tokens needs more of them.
+  const room = " ;".repeat(Math.ceil(bytes.length / 40));
+  for (const { start, end, tokenName } of scanSync(sql + room).tokens) {
+    if (start >= bytes.length) break;
     if (tokenName.endsWith("_COMMENT")) continue;
     const [from, to] = [position(start), position(end)];
     const text = sql.slice(from, to);
