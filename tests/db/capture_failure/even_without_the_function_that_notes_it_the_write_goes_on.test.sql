@@ -8,7 +8,8 @@ insert into orders (id, quantity, status) values ('50000000-0000-4000-8000-00000
 create temporary table before on commit drop as select case when is_called then last_value else 0 end as count from crm_sync.unstored_changes;
 select lives_ok($$update orders set status = 'confirmed'$$, 'half of an upgrade is in place, say');
 select is((select status from orders where id = '50000000-0000-4000-8000-000000000001'), 'confirmed', 'and nothing of it is undone');
-select is((select last_value - count from crm_sync.unstored_changes cross join before), 1::bigint, 'that a change was missed is counted');
+select is(
+    (select case when is_called then last_value else 0 end - count from crm_sync.unstored_changes cross join before), 1::bigint, 'that a change was missed is counted');
 
 alter sequence crm_sync.unstored_changes rename to gone_three;
 select lives_ok($$update orders set status = 'confirmed', quantity = 2$$, 'unless that can not be either');
