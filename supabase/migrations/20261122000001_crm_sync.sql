@@ -444,7 +444,7 @@ create table crm_sync.deliveries (
     dispatch_at_commit      boolean      not null default false,
     captured_at             timestamptz  not null default clock_timestamp(),
     claimed_at              timestamptz,
-    claimed_horizon         xid8,
+    claimed_snapshot        pg_snapshot,
     envelope_id             uuid,
     last_outcome            text,
     last_status             int,
@@ -487,7 +487,7 @@ comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At c
 comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
 comment on column crm_sync.deliveries.dispatch_at_commit is 'Captured by a statement of few rows: its insertion queues the dispatch at commit.';
 comment on column crm_sync.deliveries.claimed_at is 'First claim: when the record was frozen. Not later than the snapshot that it was read in.';
-comment on column crm_sync.deliveries.claimed_horizon is 'Transactions older than this one were visible when the record was read: a clock may be set back, this can not.';
+comment on column crm_sync.deliveries.claimed_snapshot is 'Which transactions were visible when the record was read: a clock may be set back, this can not.';
 comment on column crm_sync.deliveries.covered_by is 'A newer delivery of the same state, claimed in its stead: superseded when that one is delivered.';
 comment on column crm_sync.deliveries.last_error is 'Our words and the receiver''s, every value of the payload replaced by <field>; no personal data.';
 
@@ -623,7 +623,7 @@ create table crm_sync.related_changes (
 alter table crm_sync.related_changes enable row level security;
 
 comment on table crm_sync.related_changes is 'Changed rows whose effect on rows of other tables the tick has still to capture.';
-comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claims with a later horizon has read the row as changed.';
+comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claimed with a snapshot that sees it has read the row as changed.';
 comment on column crm_sync.related_changes.horizon is
     'Set at the first look. Transactions older than this may have read the row before its change; looked at once more when all have ended.';
 
@@ -1804,7 +1804,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_horizon   xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    v_snapshot  pg_snapshot := pg_current_snapshot();
     v_judged    crm_sync.judged[];
     v_envelopes int[];
     v_names     uuid[];
@@ -1822,7 +1822,7 @@ begin
         envelope_id = v_names[packed.envelope],
         record = packed.record,
         claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
-        claimed_horizon = case when deliveries.claimed_at is null then v_horizon else deliveries.claimed_horizon end,
+        claimed_snapshot = case when deliveries.claimed_at is null then v_snapshot else deliveries.claimed_snapshot end,
         covered_by = null,
         is_parked = false
     from (
@@ -3646,11 +3646,11 @@ begin
         select changes.table_name,
                changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
-               (array_agg(changes.changed_in order by changes.changed_in desc))[1] as changed_in,
+               changes.changed_in,
                max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        group by changes.table_name, is_last_look
+        group by changes.table_name, is_last_look, changes.changed_in
     loop
         v_count := v_count + crm_sync._capture_affected(
             v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
@@ -3700,8 +3700,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Not yet read and not covered by one that was; or claimed when every transaction up to the change had ended. By the
-    -- time, too: a restored database counts its transactions anew.
+    -- Not yet read and not covered by one that was; or claimed with the change in sight. And not before it: a restored
+    -- database counts its transactions anew.
     return (
         select exists (
             select from crm_sync.deliveries
@@ -3710,7 +3710,7 @@ begin
               and deliveries.route = p_route
               and deliveries.status in ('pending', 'in_flight', 'delivered')
               and ((deliveries.claimed_at is null and deliveries.covered_by is null)
-                   or (deliveries.claimed_horizon > p_changed_in and deliveries.claimed_at >= p_changed_at))
+                   or (pg_visible_in_snapshot(p_changed_in, deliveries.claimed_snapshot) and deliveries.claimed_at >= p_changed_at))
         )
     );
 end;

@@ -25,7 +25,7 @@ create table crm_sync.deliveries (
     dispatch_at_commit      boolean      not null default false,
     captured_at             timestamptz  not null default clock_timestamp(),
     claimed_at              timestamptz,
-    claimed_horizon         xid8,
+    claimed_snapshot        pg_snapshot,
     envelope_id             uuid,
     last_outcome            text,
     last_status             int,
@@ -68,7 +68,7 @@ comment on column crm_sync.deliveries.next_attempt_at is 'Due from then on. At c
 comment on column crm_sync.deliveries.is_parked is 'Waits for another delivery of its key; woken when that one is settled. Costs the tick nothing.';
 comment on column crm_sync.deliveries.dispatch_at_commit is 'Captured by a statement of few rows: its insertion queues the dispatch at commit.';
 comment on column crm_sync.deliveries.claimed_at is 'First claim: when the record was frozen. Not later than the snapshot that it was read in.';
-comment on column crm_sync.deliveries.claimed_horizon is 'Transactions older than this one were visible when the record was read: a clock may be set back, this can not.';
+comment on column crm_sync.deliveries.claimed_snapshot is 'Which transactions were visible when the record was read: a clock may be set back, this can not.';
 comment on column crm_sync.deliveries.covered_by is 'A newer delivery of the same state, claimed in its stead: superseded when that one is delivered.';
 comment on column crm_sync.deliveries.last_error is 'Our words and the receiver''s, every value of the payload replaced by <field>; no personal data.';
 

@@ -13,6 +13,6 @@ create table crm_sync.related_changes (
 alter table crm_sync.related_changes enable row level security;
 
 comment on table crm_sync.related_changes is 'Changed rows whose effect on rows of other tables the tick has still to capture.';
-comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claims with a later horizon has read the row as changed.';
+comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claimed with a snapshot that sees it has read the row as changed.';
 comment on column crm_sync.related_changes.horizon is
     'Set at the first look. Transactions older than this may have read the row before its change; looked at once more when all have ended.';

@@ -19,7 +19,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_horizon   xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    v_snapshot  pg_snapshot := pg_current_snapshot();
     v_judged    crm_sync.judged[];
     v_envelopes int[];
     v_names     uuid[];
@@ -37,7 +37,7 @@ begin
         envelope_id = v_names[packed.envelope],
         record = packed.record,
         claimed_at = coalesce(deliveries.claimed_at, p_claimed_at),
-        claimed_horizon = case when deliveries.claimed_at is null then v_horizon else deliveries.claimed_horizon end,
+        claimed_snapshot = case when deliveries.claimed_at is null then v_snapshot else deliveries.claimed_snapshot end,
         covered_by = null,
         is_parked = false
     from (

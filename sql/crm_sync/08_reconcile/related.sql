@@ -19,11 +19,11 @@ begin
         select changes.table_name,
                changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
-               (array_agg(changes.changed_in order by changes.changed_in desc))[1] as changed_in,
+               changes.changed_in,
                max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        group by changes.table_name, is_last_look
+        group by changes.table_name, is_last_look, changes.changed_in
     loop
         v_count := v_count + crm_sync._capture_affected(
             v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
@@ -73,8 +73,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Not yet read and not covered by one that was; or claimed when every transaction up to the change had ended. By the
-    -- time, too: a restored database counts its transactions anew.
+    -- Not yet read and not covered by one that was; or claimed with the change in sight. And not before it: a restored
+    -- database counts its transactions anew.
     return (
         select exists (
             select from crm_sync.deliveries
@@ -83,7 +83,7 @@ begin
               and deliveries.route = p_route
               and deliveries.status in ('pending', 'in_flight', 'delivered')
               and ((deliveries.claimed_at is null and deliveries.covered_by is null)
-                   or (deliveries.claimed_horizon > p_changed_in and deliveries.claimed_at >= p_changed_at))
+                   or (pg_visible_in_snapshot(p_changed_in, deliveries.claimed_snapshot) and deliveries.claimed_at >= p_changed_at))
         )
     );
 end;

@@ -15,7 +15,7 @@ select crm_sync.attach('visits', 'order_confirmation', array['key'], 'new.key');
 insert into visits values (1, 'a'), (2, 'a'), (3, 'a');
 -- As if the second had been dead, and was given another try.
 update crm_sync.deliveries
-set claimed_at = now() - case row_id when '1' then interval '1 minute' else interval '2 minutes' end, claimed_horizon = '3', attempt_count = 1
+set claimed_at = now() - case row_id when '1' then interval '1 minute' else interval '2 minutes' end, claimed_snapshot = '3:3:', attempt_count = 1
 where captured_at >= now() and row_id in ('1', '2');
 update crm_sync.settings set is_running = true;
 select crm_sync.tick(clock_timestamp());

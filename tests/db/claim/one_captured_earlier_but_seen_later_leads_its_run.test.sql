@@ -14,7 +14,7 @@ insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'a
 update leads set email = 'ada@corrected.test';
 -- As if the first had been committed only after the second was tried.
 update crm_sync.deliveries
-set claimed_at = now() - interval '1 minute', claimed_horizon = '3', record = '{"email": "as it was"}', attempt_count = 1
+set claimed_at = now() - interval '1 minute', claimed_snapshot = '3:3:', record = '{"email": "as it was"}', attempt_count = 1
 where captured_at >= now() and operation = 'UPDATE';
 update crm_sync.settings set is_running = true;
 select crm_sync.tick(clock_timestamp());

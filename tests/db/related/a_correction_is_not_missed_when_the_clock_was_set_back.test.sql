@@ -7,7 +7,7 @@ insert into customers (id, email) values ('30000000-0000-4000-8000-000000000001'
 insert into requests (id, customer_id, status) values ('20000000-0000-4000-8000-000000000001', '30000000-0000-4000-8000-000000000001', 'submitted');
 -- Claimed by a transaction from before the correction, while the clock was a minute ahead.
 update crm_sync.deliveries
-set status = 'delivered', claimed_at = now() + interval '1 minute', claimed_horizon = '3', finished_at = now();
+set status = 'delivered', claimed_at = now() + interval '1 minute', claimed_snapshot = '3:3:', finished_at = now();
 update customers set phone = '06' where id = '30000000-0000-4000-8000-000000000001';
 select results_eq(
     $$select * from crm_sync.tick() where step = 'capture_related'$$, $$values ('capture_related', 1)$$,
@@ -16,7 +16,7 @@ select results_eq(
 -- A restored database counts its transactions anew: its old claims look as if they had seen all.
 delete from crm_sync.related_changes;
 update crm_sync.deliveries
-set status = 'delivered', claimed_at = now() - interval '1 day', claimed_horizon = '18446744073709551615', finished_at = now();
+set status = 'delivered', claimed_at = now() - interval '1 day', claimed_snapshot = '9000000000000000000:9000000000000000000:', finished_at = now();
 update customers set phone = '07' where id = '30000000-0000-4000-8000-000000000001';
 select results_eq(
     $$select * from crm_sync.tick() where step = 'capture_related'$$, $$values ('capture_related', 1)$$,

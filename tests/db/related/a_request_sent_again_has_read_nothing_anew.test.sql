@@ -15,13 +15,13 @@ insert into customers (id, email) values ('30000000-0000-4000-8000-000000000001'
 insert into requests (id, customer_id, status) values ('20000000-0000-4000-8000-000000000001', '30000000-0000-4000-8000-000000000001', 'submitted');
 -- As if it had been claimed, and its receiver had failed, before the customer was corrected.
 update crm_sync.deliveries
-set claimed_at = now() - interval '1 hour', claimed_horizon = '3', record = '{"id": "as it was"}', next_attempt_at = now() - interval '1 minute'
+set claimed_at = now() - interval '1 hour', claimed_snapshot = '3:3:', record = '{"id": "as it was"}', next_attempt_at = now() - interval '1 minute'
 where captured_at >= now();
 select crm_sync.tick();
 
 select results_eq(
-    $$select status, claimed_horizon::text, record from crm_sync.deliveries where captured_at >= now()$$,
-    $$values ('in_flight', '3', '{"id": "as it was"}'::jsonb)$$, 'it still says since when it knows the customer');
+    $$select status, claimed_snapshot::text, record from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('in_flight', '3:3:', '{"id": "as it was"}'::jsonb)$$, 'it still says since when it knows the customer');
 
 select * from finish();
 rollback;

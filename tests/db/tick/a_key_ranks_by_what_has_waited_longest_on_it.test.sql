@@ -19,7 +19,7 @@ create function pg_temp.leaving(p_minutes int[], p_limit int, p_backfill int def
 begin
     update crm_sync.deliveries
     set status = 'pending', envelope_id = null, next_attempt_at = now() - p_minutes[row_id::int] * interval '1 minute',
-        is_backfill = row_id::int = p_backfill, is_parked = false, claimed_at = null, claimed_horizon = null
+        is_backfill = row_id::int = p_backfill, is_parked = false, claimed_at = null, claimed_snapshot = null
     where captured_at >= now();
     delete from crm_sync.envelopes;
     update crm_sync.destinations set max_deliveries_in_flight = p_limit;
