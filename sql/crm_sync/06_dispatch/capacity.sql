@@ -94,7 +94,7 @@ begin
         else floor(least(
             greatest(1, 2 * p_destination.rate_per_second),
             p_destination.rate_tokens
-                + p_destination.rate_per_second * extract(epoch from p_now - coalesce(p_destination.rate_at, '-infinity'))
+                + p_destination.rate_per_second * coalesce(extract(epoch from p_now - p_destination.rate_at), 1e9)
         ))::int
     end;
 end;
@@ -110,7 +110,7 @@ begin
     set rate_tokens = least(
             greatest(1, 2 * destinations.rate_per_second),
             destinations.rate_tokens
-                + destinations.rate_per_second * extract(epoch from p_now - coalesce(destinations.rate_at, '-infinity'))
+                + destinations.rate_per_second * coalesce(extract(epoch from p_now - destinations.rate_at), 1e9)
         ) - p_deliveries,
         rate_at = p_now
     where destinations.destination = p_destination and destinations.rate_per_second is not null;

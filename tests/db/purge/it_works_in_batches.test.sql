@@ -10,6 +10,8 @@ begin
 end
 $$;
 
+-- What a server of somebody's has of its own.
+delete from cron.job_run_details;
 insert into leads (email) select 'ada@example.test' from generate_series(1, 25);
 update crm_sync.deliveries set status = 'delivered', record = '{}', finished_at = now() where captured_at >= now();
 insert into cron.job_run_details (jobid, runid, command, status, end_time)
