@@ -11,7 +11,7 @@ import { judgeSql } from "./mutants/judge-sql.ts";
 import { readKept } from "./mutants/kept.ts";
 import { allMutants, type Mutant } from "./mutants/mutants.ts";
 import { readReasons } from "./mutants/reasons.ts";
-import { printLine, printSummary, survivorsOf, toMarkdown } from "./mutants/report.ts";
+import { openOnes, printLine, printSummary, survivorsOf, toMarkdown } from "./mutants/report.ts";
 import { judgeTypescript } from "./mutants/typescript.ts";
 import { ROOT } from "./sql-files.ts";
 
@@ -23,6 +23,7 @@ interface Options {
   equivalent?: boolean;
   list?: boolean;
   side: string;
+  minutes?: string;
 }
 
 const PAGE = join(ROOT, "docs", "proof", "mutants.md");
@@ -47,6 +48,7 @@ async function main(options: Options): Promise<void> {
     again: options.again ?? false,
     kept: readKept(),
     lanes: Number(options.side),
+    deadline: options.minutes ? Date.now() + Number(options.minutes) * 60_000 : Infinity,
   });
   if (wantsJudge(VITEST) && (isWhole || options.file?.some((word) => word.endsWith(".ts")))) {
     verdicts.push(...(await typescript(options)));
@@ -60,7 +62,8 @@ async function main(options: Options): Promise<void> {
     mkdirSync(dirname(PAGE), { recursive: true });
     writeFileSync(PAGE, toMarkdown(outcome, new Date().toISOString().slice(0, 10)));
   }
-  process.exitCode = survivorsOf(outcome).holes.length === 0 ? 0 : 1;
+  const isDone = survivorsOf(outcome).holes.length === 0 && openOnes(outcome).length === 0;
+  process.exitCode = isDone ? 0 : 1;
 }
 
 function isWanted({ name, file }: Pick<Mutant, "name" | "file">, { only, file: files }: Options) {
@@ -84,6 +87,7 @@ program
   .option("--again", "not those that the last run caught")
   .option("--equivalent", "those, too, that are known to change nothing: they take longest")
   .option("--side <count>", "mutants judged side by side", "2")
+  .option("--minutes <count>", "judge no more after that; what is not reached stays open")
   .option("--list", "name the mutants and end")
   .action(main);
 await program.parseAsync().catch((error: Error) => {

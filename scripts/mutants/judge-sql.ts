@@ -24,6 +24,8 @@ export interface SqlOptions {
   again: boolean;
   kept: KeptVerdicts;
   lanes: number;
+  /** From then on nothing more is judged; ms since 1970. */
+  deadline: number;
 }
 
 export async function judgeSql(
@@ -47,7 +49,10 @@ export async function judgeSql(
       const before = options.again ? kept.caughtBefore(mutant.name, mutant.sql) : undefined;
       if (before) return before;
       const isExcused = options.reasons.has(mutant.name);
-      if (isExcused && !options.withEquivalent) return unjudged(mutant);
+      if (isExcused && !options.withEquivalent) {
+        return unjudged(mutant, "survived", "known to change nothing");
+      }
+      if (Date.now() > options.deadline) return unjudged(mutant, "open", "");
       const asked = judges.filter(({ isSlow }) => !isSlow || !isExcused);
       const verdict = await judgeMutant(template, original, asked, mutant);
       printLine(verdict);
@@ -68,8 +73,8 @@ function pgtapFiles(): string[] {
     .sort();
 }
 
-function unjudged({ name, kind, file }: Mutant): Verdict {
-  return { name, kind, file, status: "survived", by: "", what: "known to change nothing" };
+function unjudged({ name, kind, file }: Mutant, status: Verdict["status"], what: string): Verdict {
+  return { name, kind, file, status, by: "", what };
 }
 
 /** In the order of the mutants, whoever is ready first. */

@@ -20,6 +20,11 @@ export function survivorsOf({ verdicts, reasons }: Outcome): {
   };
 }
 
+/** Those for which there was no time. */
+export function openOnes({ verdicts }: Outcome): Verdict[] {
+  return verdicts.filter(({ status }) => status === "open");
+}
+
 /** Reasons for mutants that were caught, or are none any more. */
 export function staleReasons({ verdicts, reasons }: Outcome): string[] {
   const survived = new Set(verdicts.filter((v) => v.status === "survived").map(({ name }) => name));
@@ -37,11 +42,20 @@ export function countsByKind(outcome: Outcome): { head: string[]; rows: string[]
       count(({ what, status }) => status === "caught" && what.includes("time-out")),
       count((verdict) => excused.includes(verdict)),
       count((verdict) => holes.includes(verdict)),
+      count(({ status }) => status === "open"),
     ];
   };
   const kinds = [...new Set(outcome.verdicts.map(({ kind }) => kind))];
   return {
-    head: ["kind", "mutants", "caught", "of these by time-out", "equivalent", "not caught"],
+    head: [
+      "kind",
+      "mutants",
+      "caught",
+      "of these by time-out",
+      "equivalent",
+      "not caught",
+      "not reached",
+    ],
     rows: [
       ...kinds.map((kind) =>
         row(
@@ -55,7 +69,12 @@ export function countsByKind(outcome: Outcome): { head: string[]; rows: string[]
 }
 
 export function printLine({ name, status, by, what }: Verdict): void {
-  const mark = { caught: pc.green("✓"), survived: pc.red("✗"), invalid: pc.dim("–") }[status];
+  const mark = {
+    caught: pc.green("✓"),
+    survived: pc.red("✗"),
+    invalid: pc.dim("–"),
+    open: pc.dim("…"),
+  }[status];
   console.log(`${mark} ${name}${pc.dim(` — ${[by, what].filter(Boolean).join(": ") || status}`)}`);
 }
 
@@ -66,6 +85,8 @@ export function printSummary(outcome: Outcome): void {
   for (const { name } of holes) console.log(`${pc.red("not caught")} ${name}`);
   for (const name of staleReasons(outcome))
     console.log(`${pc.yellow("reason without survivor")} ${name}`);
+  const open = openOnes(outcome);
+  if (open.length > 0) console.log(pc.yellow(`${open.length} mutants not reached`));
   console.log(
     holes.length === 0
       ? pc.green(`\nevery mutant caught, but for ${excused.length} that change nothing`)
@@ -92,6 +113,10 @@ export function toMarkdown(outcome: Outcome, date: string): string {
     ...section(
       "Not caught",
       holes.map(({ name }) => `- ${code(name)}`),
+    ),
+    ...section(
+      "Not reached: changed since they were judged, and there was no time",
+      openOnes(outcome).map(({ name }) => `- ${code(name)}`),
     ),
     ...section(
       "Not caught, and why that says nothing",
