@@ -8,7 +8,7 @@ import { type Survived, survive } from "./proof.ts";
 const BAD = 77;
 
 /** On a site so quiet that nothing but the bad one is tried, the breaker opens; the next one waits for its probe. */
-const LONGEST_WAIT = 4 * 60_000;
+const LONGEST_WAIT = 6 * 60_000;
 const bad = (survived: Survived) =>
   survived.account.deliveries.find(({ row_id }) => row_id === idOf("lead", BAD));
 
