@@ -8,6 +8,9 @@ import { startWorld, type World } from "./world.ts";
 const PROBE_MS = 3_000;
 const PAUSE_MS = 1_000;
 
+/** Both together leave nothing for the call itself. A probe that waits like any call takes 9 s, so this tells them apart. */
+const CALL_AND_BUSY_MACHINE_MS = 1_000;
+
 let world: World;
 let outcome: Outcome;
 
@@ -31,10 +34,9 @@ test("from then on, outside probes, the other's p95 is at most 1.5 times its nor
 });
 
 test("in probes the other waits for a probe and one pause of pg_net at most", () => {
-  const { normal, probing } = outcome.table;
+  const { probing } = outcome.table;
   expect(probing?.count).toBeGreaterThan(0);
-  // On a busy machine the pause takes longer than it should, before the hang as well.
-  expect(probing?.p95).toBeLessThanOrEqual(PROBE_MS + Math.max(PAUSE_MS, normal?.p95 ?? 0));
+  expect(probing?.p95).toBeLessThanOrEqual(PROBE_MS + PAUSE_MS + CALL_AND_BUSY_MACHINE_MS);
 });
 
 test("every order arrives in the end", () => {
