@@ -17,7 +17,8 @@ type Urls = { postgresUrl: string; superuserUrl: string };
 
 test(`${SCHEDULES} random schedules break no promise`, { timeout: 600_000 }, async () => {
   const databases = await Promise.all([createTestDatabase(world), createTestDatabase(world)]);
-  const seed = Number(process.env.CRM_SYNC_SEED ?? Date.now() % 1_000_000_000);
+  // The same schedules on every machine; npm run chaos draws new ones.
+  const seed = Number(process.env.CRM_SYNC_SEED ?? 331_391_566);
   console.log(`seed ${seed}: to repeat, npm run chaos -- --schedules ${SCHEDULES} --seed ${seed}`);
   const report = await runSchedules({
     databases: databases.map(({ postgresUrl, superuserUrl }) => ({
