@@ -3085,7 +3085,7 @@ begin
     p_delivery.status := case
         when p_settlement.outcome = 'delivered' then 'delivered'
         when p_settlement.outcome = 'reject' then 'dead'
-        when crm_sync._is_poison(p_delivery) then 'dead'
+        when p_settlement.envelope_failed and crm_sync._is_poison(p_delivery) then 'dead'
         when p_settlement.is_counted and crm_sync._is_exhausted(
             p_destination.retry_delays, p_delivery.attempt_count, crm_sync._first_attempt_at(p_delivery), p_destination.last_delivered_at)
             then 'dead'
