@@ -1742,15 +1742,23 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    return coalesce(floor(crm_sync._rate_tokens(p_destination, p_now))::int, 2147483647);
+end;
+$$;
+
+create function crm_sync._rate_tokens(p_destination crm_sync.destinations, p_now timestamptz)
+returns numeric
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
     -- A token bucket that holds two seconds' worth, at least one; full at first.
-    return case
-        when p_destination.rate_per_second is null then 2147483647
-        else floor(least(
-            greatest(1, 2 * p_destination.rate_per_second),
-            p_destination.rate_tokens
-                + p_destination.rate_per_second * coalesce(extract(epoch from p_now - p_destination.rate_at), 1e9)
-        ))::int
-    end;
+    return case when p_destination.rate_per_second is not null then least(
+        greatest(1, 2 * p_destination.rate_per_second),
+        p_destination.rate_tokens
+            + p_destination.rate_per_second * coalesce(extract(epoch from p_now - p_destination.rate_at), 1e9)
+    ) end;
 end;
 $$;
 
@@ -1761,11 +1769,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.destinations
-    set rate_tokens = least(
-            greatest(1, 2 * destinations.rate_per_second),
-            destinations.rate_tokens
-                + destinations.rate_per_second * coalesce(extract(epoch from p_now - destinations.rate_at), 1e9)
-        ) - p_deliveries,
+    set rate_tokens = crm_sync._rate_tokens(destinations, p_now) - p_deliveries,
         rate_at = p_now
     where destinations.destination = p_destination and destinations.rate_per_second is not null;
 end;
@@ -1775,10 +1779,11 @@ comment on function crm_sync._capacity(text, timestamptz) is 'How much may leave
 comment on function crm_sync._waits_for_another_key(text, timestamptz) is
     'Whether something is due on a key other than those that failed last.';
 comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; without a rate no limit.';
+comment on function crm_sync._rate_tokens(crm_sync.destinations, timestamptz) is 'What the token bucket of a destination''s rate holds now; null without a rate.';
 comment on function crm_sync._spend_rate(text, int, timestamptz) is 'Takes so many deliveries from a destination''s rate.';
 
 revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._waits_for_another_key(text, timestamptz),
-    crm_sync._rate_allows(crm_sync.destinations, timestamptz),
+    crm_sync._rate_allows(crm_sync.destinations, timestamptz), crm_sync._rate_tokens(crm_sync.destinations, timestamptz),
     crm_sync._spend_rate(text, int, timestamptz) from public;
 
 -- sql/crm_sync/06_dispatch/claim.sql
