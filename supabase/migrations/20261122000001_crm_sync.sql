@@ -2425,23 +2425,26 @@ as $$
 begin
     -- Any visible row brings its key before the tick, which looks at the whole key and parks again. So it needs no lock,
     -- a few rows suffice, and those that an operator is changing are passed over.
-    update crm_sync.deliveries
-    set is_parked = false
-    where deliveries.delivery_id in (
-        select woken.delivery_id
+    -- Materialized: as a join's inner side the subquery would be asked again, and lock the next ones each time.
+    with woken as materialized (
+        select waiting.delivery_id
         from unnest(p_keys) as keys (key)
         cross join lateral (
-            select waiting.delivery_id
-            from crm_sync.deliveries as waiting
-            where waiting.ordering_key = keys.key
-              and waiting.destination = p_destination
-              and waiting.status = 'pending'
-              and waiting.is_parked
-            order by waiting.delivery_id
+            select parked.delivery_id
+            from crm_sync.deliveries as parked
+            where parked.ordering_key = keys.key
+              and parked.destination = p_destination
+              and parked.status = 'pending'
+              and parked.is_parked
+            order by parked.delivery_id
             limit 10
             for no key update skip locked
-        ) as woken
-    );
+        ) as waiting
+    )
+    update crm_sync.deliveries
+    set is_parked = false
+    from woken
+    where deliveries.delivery_id = woken.delivery_id;
 end;
 $$;
 
