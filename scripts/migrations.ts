@@ -6,11 +6,12 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "commander";
-import pg from "pg";
+import type pg from "pg";
 import { diffCatalogs, readCatalog } from "./catalog.ts";
 import { type Part, ROOT, sqlFiles } from "./sql-files.ts";
 import { pushMigrations } from "./supabase-cli.ts";
 import { type ThrowawayServer, withThrowawayServer } from "./throwaway.ts";
+import { withClient } from "./with-client.ts";
 
 /** The timestamps stand still until the first release; from then on a migration is only ever added. */
 const MIGRATIONS: { file: string; part: Part }[] = [
@@ -87,16 +88,6 @@ function committedMigrations(): Map<string, string> {
 
 async function catalogOf(url: string): Promise<string[]> {
   return withClient(url, (client) => readCatalog(client, ["crm_sync", "public"]));
-}
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 async function main(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Makes of a plain Postgres database one that looks like a hosted Supabase project's: roles, rights, extensions. */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import pg from "pg";
+import { withClient } from "../with-client.ts";
 
 /** In the order in which they need each other. */
 const PARTS = ["roles", "extensions", "net", "cron", "vault", "auth"] as const;
@@ -78,14 +78,4 @@ function untar(archive: Buffer): Map<string, string> {
     header += 512 + Math.ceil(size / 512) * 512;
   }
   return files;
-}
-
-async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await work(client);
-  } finally {
-    await client.end();
-  }
 }

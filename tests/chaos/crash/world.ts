@@ -5,7 +5,7 @@ import { type FunctionServer, startFunction } from "../../../scripts/local/funct
 import { type Receiver, startReceiver } from "../../../scripts/local/receiver/index.ts";
 import { envOf } from "../../../scripts/local/stack.ts";
 import { writeVault } from "../../../scripts/local/vault.ts";
-import { breakEngine } from "./breaks.ts";
+import { breakEngine } from "../world/break-engine.ts";
 import { type CrashServer, startCrashServer, untilServes } from "./server.ts";
 import { type SilentProxy, startSilentProxy } from "./silent-proxy.ts";
 
@@ -68,7 +68,7 @@ async function start(closers: Closers): Promise<World> {
   closers.add("pool", () => pool.end());
   const client = await pool.connect();
   try {
-    await breakEngine(client);
+    await breakEngine(client, "CRM_SYNC_CRASH_BREAK");
     await writeVault(client, {
       crm_sync_function_url: beforeFunction.through(functionUrl),
       crm_sync_signing_secret: SIGNING_SECRET,

@@ -1,5 +1,4 @@
 /** The database of the end-to-end tests, ticked by pg_cron alone; the real function, and receivers that can be told to hang. */
-import { readFileSync } from "node:fs";
 import pg from "pg";
 import { inject } from "vitest";
 import { openClosers } from "../../../scripts/local/closers.ts";
@@ -8,6 +7,7 @@ import { type Receiver, startReceiver } from "../../../scripts/local/receiver/in
 import { envOf } from "../../../scripts/local/stack.ts";
 import { writeVault } from "../../../scripts/local/vault.ts";
 import type { Backend } from "../../integration/end-to-end/backend.ts";
+import { breakEngine } from "../world/break-engine.ts";
 
 export interface World {
   backend: Backend;
@@ -38,8 +38,8 @@ export async function startWorld(): Promise<World> {
     closers.add("pool", () => pool.end());
     const query: World["query"] = async (sql, values) => (await pool.query(sql, values)).rows;
 
-    await breakEngine(query);
     const client = await pool.connect();
+    await breakEngine(client, "CRM_SYNC_ISOLATION_BREAK");
     await writeVault(client, {
       crm_sync_function_url: functionServer.url,
       crm_sync_signing_secret: SIGNING_SECRET,
@@ -54,10 +54,4 @@ export async function startWorld(): Promise<World> {
     await closers.closeAll().catch(() => undefined);
     throw error;
   }
-}
-
-/** Proves the proof: CRM_SYNC_ISOLATION_BREAK names a file of SQL that takes one part out of the engine, and the test must turn red. */
-async function breakEngine(query: World["query"]): Promise<void> {
-  const file = process.env.CRM_SYNC_ISOLATION_BREAK;
-  if (file) await query(readFileSync(file, "utf8"));
 }

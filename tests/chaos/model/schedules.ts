@@ -4,7 +4,7 @@ import type { ChaosDatabase } from "../world/install.ts";
 import { stopWaitingForReal } from "../world/receivers.ts";
 import { runSchedule } from "./run.ts";
 import { schedules as arbitrarySchedules } from "./steps.ts";
-import { connect, type Strikes } from "./world.ts";
+import { connect, type MakeNet, type Strikes } from "./world.ts";
 
 export interface ScheduleOptions {
   /** Each runs its share of the schedules. */
@@ -16,6 +16,8 @@ export interface ScheduleOptions {
   path?: string;
   /** Looks for a shorter schedule that breaks, too: minutes instead of seconds. */
   shrinks?: boolean;
+  /** Where pg_net is not simulated. */
+  makeNet?: MakeNet;
 }
 
 export interface ScheduleReport {
@@ -32,7 +34,7 @@ export async function runSchedules(options: ScheduleOptions): Promise<ScheduleRe
   const strikes: Strikes = new Map();
   const failures = await Promise.all(
     shares.map((database, share) =>
-      runShare(database, strikes, {
+      runShare(database, strikes, options.makeNet, {
         numRuns: Math.ceil(schedules / shares.length),
         seed: seed + share,
         endOnFailure: !options.shrinks,
@@ -50,12 +52,13 @@ export async function runSchedules(options: ScheduleOptions): Promise<ScheduleRe
 async function runShare(
   database: ChaosDatabase,
   strikes: Strikes,
+  makeNet: MakeNet | undefined,
   parameters: fc.Parameters<[Parameters<typeof runSchedule>[0]]>,
 ): Promise<string | null> {
   const connections = await connect(database);
   try {
     const property = fc.asyncProperty(arbitrarySchedules, (steps) =>
-      runSchedule(steps, connections, strikes),
+      runSchedule(steps, connections, strikes, makeNet),
     );
     const result = await fc.check(property, parameters);
     if (!result.failed) return null;

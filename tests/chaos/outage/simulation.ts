@@ -9,10 +9,10 @@ import pg from "pg";
 import { onTestFinished, vi } from "vitest";
 import { ROOT } from "../../../scripts/sql-files.ts";
 import { createTestDatabase, type Template } from "../../support/database.ts";
+import { breakEngine } from "../world/break-engine.ts";
 import { installWorld } from "../world/install.ts";
 import { type Fate, simulateNet } from "../world/net.ts";
 import type { Receivers } from "../world/receivers.ts";
-import { breakEngine } from "./breaks.ts";
 import { type Change, write } from "./changes.ts";
 import { type Clock, clockSql, START, startClock } from "./clock.ts";
 import { type Behaviour, type Call, createTimedReceivers } from "./timed-receivers.ts";
@@ -91,7 +91,7 @@ export async function simulate({ receiver, hop, loses, prepare }: Conditions): P
   });
   for (const client of [owner, application]) await client.query("select setseed(0.5)");
   if (prepare) await mover.query(prepare);
-  await breakEngine(mover);
+  await breakEngine(mover, "CRM_SYNC_OUTAGE_BREAK");
 
   const timed = createTimedReceivers(clock, receiver ?? (() => "2xx"));
   let batchStart = START;

@@ -1,10 +1,10 @@
 /** A database with the stand-ins of the platform, our SQL, and what the tests watch and move it with. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import pg from "pg";
 import { writeVault } from "../../../scripts/local/vault.ts";
 import { installFromSource } from "../../../scripts/migrations.ts";
 import { ROOT } from "../../../scripts/sql-files.ts";
+import { withClient } from "../../../scripts/with-client.ts";
 
 export interface ChaosDatabase {
   /** As `postgres`, no superuser, who owns and runs crm_sync. */
@@ -41,14 +41,4 @@ export async function watchLedger(
     await client.query(await readFile(join(ROOT, "tests/chaos/world/audit.sql"), "utf8"));
     await client.query("select chaos.reset()");
   });
-}
-
-async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await work(client);
-  } finally {
-    await client.end();
-  }
 }

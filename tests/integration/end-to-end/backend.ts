@@ -2,7 +2,7 @@
  * One database for all files of this folder: our own Postgres with the stand-ins, or the server that
  * CRM_SYNC_TEST_DATABASE_URL names, with its real pg_net, pg_cron and Vault. Vitest runs this once, before and after.
  */
-import pg from "pg";
+import type pg from "pg";
 import type { TestProject } from "vitest/node";
 import { openClosers } from "../../../scripts/local/closers.ts";
 import { startCronRunner } from "../../../scripts/local/cron-runner.ts";
@@ -12,6 +12,7 @@ import { installPlatform } from "../../../scripts/local/platform.ts";
 import { startTemporaryPostgres } from "../../../scripts/local/postgres.ts";
 import { asPostgres } from "../../../scripts/local/stack.ts";
 import { pushMigrations } from "../../../scripts/supabase-cli.ts";
+import { withClient } from "../../../scripts/with-client.ts";
 
 export interface Backend {
   /** As `postgres`, no superuser. */
@@ -112,15 +113,5 @@ async function requireOurs(client: pg.Client): Promise<void> {
           "Give them an empty database",
       );
     }
-  }
-}
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
   }
 }
