@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(1);
+select plan(2);
 -- Deliveries to monelec that came back with these outcomes, settled together; p_keys in turn, p_packed of them in an envelope.
 create function pg_temp.came_back(p_at timestamptz, p_outcomes text[], p_keys text[] default '{a}', p_packed int default 1)
 returns void
@@ -39,6 +39,10 @@ $$;
 select pg_temp.came_back('2040-01-01 12:00:01+00', '{misconfigured,delivered,retry,retry}', '{a,b,c,d}');
 
 select is((select state from crm_sync.breakers where breaker = 'monelec'), 'closed', 'two failures in a row, none of them misconfigured');
+
+select pg_temp.came_back('2040-01-01 12:00:02+00', '{delivered}', '{e}');
+select pg_temp.came_back('2040-01-01 12:00:03+00', '{misconfigured,delivered,misconfigured}', '{a,b,c}');
+select is((select state from crm_sync.breakers where breaker = 'monelec'), 'closed', 'one since then is one');
 
 select * from finish();
 rollback;
