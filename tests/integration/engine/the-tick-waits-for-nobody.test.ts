@@ -1,32 +1,10 @@
-/** What needs two sessions, and so can not stand among the pgTAP files. */
-import pg from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { pushMigrations } from "../../../scripts/supabase-cli.ts";
-import { createTestDatabase } from "../../support/database.ts";
-
-let first: pg.Client;
-let second: pg.Client;
-
-beforeAll(async () => {
-  const { postgresUrl } = await createTestDatabase({
-    name: "engine",
-    build: (database) => pushMigrations(database.postgresUrl),
-  });
-  first = new pg.Client({ connectionString: postgresUrl });
-  second = new pg.Client({ connectionString: postgresUrl });
-  await Promise.all([first.connect(), second.connect()]);
-});
-
-afterAll(() => Promise.all([first.end(), second.end()]));
+import { expect, it } from "vitest";
+import { insertLeads, openTwoSessions, statuses, tick } from "./two-sessions.ts";
 
 const STEPS = ["capture_missed", "capture_related", "reconcile", "dispatch"];
 
-async function tick(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ step: string }>("select step from crm_sync.tick()");
-  return rows.map(({ step }) => step);
-}
-
 it("returns nothing, and waits for nobody, while another one runs", async () => {
+  const { first, second } = await openTwoSessions();
   await first.query("begin");
   expect(await tick(first)).toEqual(STEPS);
   await second.query("set statement_timeout = '2s'");
@@ -36,6 +14,7 @@ it("returns nothing, and waits for nobody, while another one runs", async () => 
 });
 
 it("returns nothing while start, stop or a person changes the settings", async () => {
+  const { first, second } = await openTwoSessions();
   await first.query("begin");
   await first.query("update crm_sync.settings set lease = '3 minutes'");
   expect(await tick(second)).toEqual([]);
@@ -43,38 +22,105 @@ it("returns nothing while start, stop or a person changes the settings", async (
   expect(await tick(second)).toEqual(STEPS);
 });
 
-it("waits for no row that an operator is changing, and leaves its key alone", async () => {
-  await second.query(`
-    select vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-    select vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
-    insert into leads (email) values ('ada@example.test'), ('bob@example.test');
-  `);
-  await second.query("update crm_sync.settings set is_running = true");
+it("leaves a key alone on which an operator cancels something", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(first, "ada@example.test", "bob@example.test");
   await first.query("begin");
   await first.query(
     "select crm_sync.cancel(array[(select min(delivery_id) from crm_sync.deliveries)])",
   );
   expect(await tick(second)).toEqual(STEPS);
-  expect(await statuses()).toEqual(["pending", "in_flight"]);
+  expect(await statuses(second)).toEqual(["pending", "in_flight"]);
   await first.query("commit");
-  expect(await statuses()).toEqual(["cancelled", "in_flight"]);
+  expect(await statuses(second)).toEqual(["cancelled", "in_flight"]);
+});
+
+it("passes over a row that somebody holds, and what follows on its key", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(first, "ada@example.test", "bob@example.test");
+  await insertPaymentsOfOneRequest(first, 2);
+  await first.query("begin");
+  await first.query(`
+    select from crm_sync.deliveries
+    where delivery_id in (select min(delivery_id) from crm_sync.deliveries group by route)
+    for no key update
+  `);
+  expect(await tick(second)).toEqual(STEPS);
+  expect(await statuses(second)).toEqual(["pending", "in_flight", "pending", "pending"]);
+});
+
+it("wakes a key though somebody holds one that is parked on it", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertPaymentsOfOneRequest(first, 3);
+  await second.query("update crm_sync.settings set max_envelope_deliveries = 1");
+  await tick(second);
+  expect(await statuses(second)).toEqual(["in_flight", "pending", "pending"]);
+  await first.query("begin");
+  await first.query(
+    "select from crm_sync.deliveries where is_parked order by delivery_id limit 1 for update",
+  );
+  // A crash empties pg_net's tables: its request is lost, and the delivery settled.
+  await second.query("delete from net.http_request_queue");
+  // Or the same tick's dispatch would look at the key, and park again what waits behind the first.
+  await second.query("update crm_sync.settings set is_running = false");
+  expect(await tick(second, "1 second")).toEqual(STEPS);
+  const { rows } = await second.query(
+    "select status, is_parked from crm_sync.deliveries order by delivery_id",
+  );
+  expect(rows).toEqual([
+    { status: "pending", is_parked: false },
+    { status: "pending", is_parked: true },
+    { status: "pending", is_parked: false },
+  ]);
 });
 
 it("takes back no request that pg_net is sending right now", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(first, "ada@example.test");
+  await tick(second);
   // What pg_net's worker does while a batch runs: its rows are deleted and not yet committed.
   await first.query("begin");
   await first.query("delete from net.http_request_queue");
-  await second.query("select crm_sync.tick(clock_timestamp() + interval '1 hour')");
-  expect(await statuses()).toEqual(["cancelled", "in_flight"]);
+  expect(await tick(second, "1 hour")).toEqual(STEPS);
+  expect(await envelopes()).toEqual(["in_flight"]);
   await first.query("rollback");
-  await second.query("select crm_sync.tick(clock_timestamp() + interval '1 hour')");
-  const { rows } = await second.query("select status from crm_sync.envelopes order by 1");
-  expect(rows).toEqual([{ status: "in_flight" }, { status: "taken_back" }]);
+  await tick(second, "1 hour");
+  expect(await envelopes()).toEqual(["in_flight", "taken_back"]);
+
+  async function envelopes(): Promise<string[]> {
+    const { rows } = await second.query("select status from crm_sync.envelopes order by 1");
+    return rows.map(({ status }) => status);
+  }
 });
 
-async function statuses(): Promise<string[]> {
-  const { rows } = await second.query<{ status: string }>(
-    "select status from crm_sync.deliveries order by delivery_id",
+it("captures what was missed, but for what somebody erases", async () => {
+  const { first, second } = await openTwoSessions();
+  await first.query(`
+    alter table crm_sync.deliveries add constraint the_ledger_is_broken check (false) not valid;
+    insert into leads (email) values ('ada@example.test');
+    insert into leads (email) values ('bob@example.test');
+    alter table crm_sync.deliveries drop constraint the_ledger_is_broken;
+  `);
+  await first.query("begin");
+  await first.query(
+    "select crm_sync.erase('leads', (select id::text from leads where email = 'ada@example.test'))",
   );
-  return rows.map(({ status }) => status);
+  expect(await tick(second, "1 minute")).toEqual(STEPS);
+  const { rows } = await second.query(
+    "select email, status from crm_sync.deliveries join leads on leads.id::text = row_id",
+  );
+  expect(rows).toEqual([{ email: "bob@example.test", status: "in_flight" }]);
+});
+
+async function insertPaymentsOfOneRequest(
+  client: Parameters<typeof insertLeads>[0],
+  count: number,
+): Promise<void> {
+  await client.query("update crm_sync.settings set is_running = false");
+  await client.query("insert into requests (id, status) values (gen_random_uuid(), 'draft')");
+  await client.query(
+    "insert into payments (request_id, stripe_session_id) select requests.id, 'cs_' || n from requests, generate_series(1, $1::int) as n",
+    [count],
+  );
+  await client.query("update crm_sync.settings set is_running = true");
 }

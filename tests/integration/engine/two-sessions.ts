@@ -1,0 +1,69 @@
+/** Two sessions of an engine that is set up and running, for what needs two and so can not stand among the pgTAP files. */
+import pg from "pg";
+import { onTestFinished } from "vitest";
+import { pushMigrations } from "../../../scripts/supabase-cli.ts";
+import { withClient } from "../../../scripts/with-client.ts";
+import { breakEngine } from "../../chaos/world/break-engine.ts";
+import { createTestDatabase } from "../../support/database.ts";
+
+export interface TwoSessions {
+  first: pg.Client;
+  second: pg.Client;
+}
+
+/** In a database of their own. CRM_SYNC_ENGINE_BREAK: a file of SQL that takes one rule out of the engine. */
+export async function openTwoSessions(): Promise<TwoSessions> {
+  const { postgresUrl } = await createTestDatabase({
+    name: "engine",
+    build: (database) => installEngine(database.postgresUrl),
+  });
+  const [first, second] = [postgresUrl, postgresUrl].map(
+    (connectionString) => new pg.Client({ connectionString }),
+  ) as [pg.Client, pg.Client];
+  await Promise.all([first.connect(), second.connect()]);
+  onTestFinished(async () => {
+    await Promise.all([first.end(), second.end()]);
+  });
+  return { first, second };
+}
+
+async function installEngine(url: string): Promise<void> {
+  await pushMigrations(url);
+  await withClient(url, async (client) => {
+    await client.query(`
+      select vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+      select vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+      update crm_sync.settings set is_running = true;
+    `);
+    await breakEngine(client, "CRM_SYNC_ENGINE_BREAK");
+  });
+}
+
+/** The steps that the tick took; each of them must have been done, none noted as a fault. */
+export async function tick(client: pg.Client, later = "0 seconds"): Promise<string[]> {
+  const { rows } = await client.query<{ step: string; affected: number | null }>(
+    "select step, affected from crm_sync.tick(clock_timestamp() + $1::interval)",
+    [later],
+  );
+  const failed = rows.filter(({ affected }) => affected === null);
+  if (failed.length > 0) {
+    const faults = await client.query("select place, message from crm_sync.faults");
+    throw new Error(`a step failed: ${JSON.stringify(faults.rows)}`);
+  }
+  return rows.map(({ step }) => step);
+}
+
+/** Leads that no commit dispatches: they wait for the tick. */
+export async function insertLeads(client: pg.Client, ...emails: string[]): Promise<void> {
+  await client.query("update crm_sync.settings set is_running = false");
+  for (const email of emails) await client.query("insert into leads (email) values ($1)", [email]);
+  await client.query("update crm_sync.settings set is_running = true");
+}
+
+/** Of all deliveries, in the order of their capture. */
+export async function statuses(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ status: string }>(
+    "select status from crm_sync.deliveries order by delivery_id",
+  );
+  return rows.map(({ status }) => status);
+}
