@@ -83,7 +83,7 @@ program
   .description("Changes the engine in one place at a time and expects a test to turn red.")
   .option("--only <words...>", "mutants whose name holds one of these words")
   .option("--file <words...>", "mutants of files whose path holds one of these words")
-  .option("--judge <names...>", "pgtap, model, vitest")
+  .option("--judge <names...>", "pgtap, sessions, model, vitest")
   .option("--again", "not those that the last run caught")
   .option("--equivalent", "those, too, that are known to change nothing: they take longest")
   .option("--side <count>", "mutants judged side by side", "2")

@@ -25,7 +25,13 @@ export async function requireOriginalPasses(
     const clone = await template.clone();
     try {
       const affected = [...original.keys()];
-      const what = await inTime(judge, { ...clone, name: "the original", file: "", affected });
+      const what = await inTime(judge, {
+        ...clone,
+        name: "the original",
+        file: "",
+        sql: "",
+        affected,
+      });
       if (what !== undefined) throw new Error(`${judge.name} is red without any mutant: ${what}`);
     } finally {
       await clone.drop();

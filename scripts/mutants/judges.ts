@@ -5,6 +5,7 @@
 import type { Coverage } from "./coverage.ts";
 import { modelJudge } from "./model-judge.ts";
 import { pgtapJudge } from "./pgtap-judge.ts";
+import { sessionsJudge } from "./sessions-judge.ts";
 
 export interface Subject {
   /** As postgres, who owns the database and is no superuser. */
@@ -13,6 +14,8 @@ export interface Subject {
   name: string;
   /** The file below sql/crm_sync, without ending: `06_dispatch/keys`. */
   file: string;
+  /** What makes it: `create or replace function …`; nothing for the original. */
+  sql: string;
   /** Functions whose definition is not the original's: the mutated ones, and generated ones that follow them. */
   affected: string[];
 }
@@ -29,5 +32,5 @@ export interface Judge {
 
 /** The quick ones first. */
 export function allJudges(context: { tests: string[]; coverage: Coverage }): Judge[] {
-  return [pgtapJudge(context), modelJudge];
+  return [pgtapJudge(context), sessionsJudge, modelJudge];
 }
