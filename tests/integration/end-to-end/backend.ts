@@ -63,6 +63,19 @@ async function startOwn() {
 
 /** Installs the engine anew on a server of the caller's; throws where that could cost somebody a row. */
 export async function useGiven(url: string) {
+  await emptyGiven(url);
+  await pushMigrations(url);
+  const superuserUrl = new URL(url);
+  superuserUrl.username = "supabase_admin";
+  const isSuperuser = await withClient(superuserUrl.href, async () => true).catch(() => false);
+  return {
+    backend: { url, superuserUrl: isSuperuser ? superuserUrl.href : null, logFile: null },
+    stop: async () => undefined,
+  };
+}
+
+/** Takes the engine and the sample tables of an earlier run away; throws where that could cost somebody a row. */
+export async function emptyGiven(url: string): Promise<void> {
   const { hostname } = new URL(url);
   if (!["127.0.0.1", "localhost", "[::1]"].includes(hostname)) {
     throw new Error(
@@ -81,14 +94,6 @@ export async function useGiven(url: string) {
       select cron.unschedule(jobid) from cron.job where jobname like 'crm\\_sync\\_%';
     `);
   });
-  await pushMigrations(url);
-  const superuserUrl = new URL(url);
-  superuserUrl.username = "supabase_admin";
-  const isSuperuser = await withClient(superuserUrl.href, async () => true).catch(() => false);
-  return {
-    backend: { url, superuserUrl: isSuperuser ? superuserUrl.href : null, logFile: null },
-    stop: async () => undefined,
-  };
 }
 
 /** A database without our marker must hold no row that somebody could miss. */

@@ -1,0 +1,77 @@
+/** How much of each measure a run takes: the short form ends within ten minutes, the full one is what the documents cite. */
+
+export interface Plan {
+  rounds: number;
+  /** One-row statements of a block; at most as many as requests of ours may be in flight (100), so that each one is dispatched. */
+  block: number;
+  /** Transactions of the session before its one-row inserts are measured. */
+  agedBy: number;
+  /** One-row inserts of the one transaction. */
+  transactionRows: number;
+  /** Statements of 1,000 rows. */
+  bulkStatements: number;
+  writersMs: number;
+  attachments: number;
+  drainRows: number;
+  /** Then a drain is judged by what has arrived. */
+  drainLimitMs: number;
+  /** Concurrencies of graphile-worker to choose from; one: no choice. */
+  concurrencies: number[];
+  idleRows: number;
+  rates: { perSecond: number; ms: number }[];
+  /** After the last commit; what has not arrived by then is counted as taking at least so long. */
+  arrivalLimitMs: number;
+  ticks: number;
+  finished: number[];
+  blocked: number;
+  bytesRows: number;
+}
+
+export const SHORT: Plan = {
+  rounds: 3,
+  block: 40,
+  agedBy: 2_000,
+  transactionRows: 3_000,
+  bulkStatements: 3,
+  writersMs: 1_000,
+  attachments: 3,
+  drainRows: 6_000,
+  drainLimitMs: 6_000,
+  concurrencies: [],
+  idleRows: 3,
+  rates: [
+    { perSecond: 50, ms: 4_000 },
+    { perSecond: 300, ms: 6_000 },
+  ],
+  arrivalLimitMs: 5_000,
+  ticks: 10,
+  finished: [0, 10_000, 100_000],
+  blocked: 200_000,
+  bytesRows: 2_000,
+};
+
+export const FULL: Plan = {
+  rounds: 3,
+  block: 40,
+  agedBy: 10_000,
+  transactionRows: 10_000,
+  bulkStatements: 10,
+  writersMs: 5_000,
+  attachments: 10,
+  drainRows: 20_000,
+  drainLimitMs: 180_000,
+  concurrencies: [1, 4, 10, 24, 50],
+  idleRows: 20,
+  rates: [
+    { perSecond: 5, ms: 30_000 },
+    { perSecond: 50, ms: 30_000 },
+    { perSecond: 300, ms: 120_000 },
+    { perSecond: 1_000, ms: 120_000 },
+    { perSecond: 2_000, ms: 120_000 },
+  ],
+  arrivalLimitMs: 15_000,
+  ticks: 30,
+  finished: [0, 10_000, 100_000, 1_000_000],
+  blocked: 200_000,
+  bytesRows: 10_000,
+};
