@@ -62,6 +62,7 @@ try {
   for (const measure of MEASURES.filter(({ name }) => options.only?.includes(name) ?? true)) {
     const begin = Date.now();
     const series = await measure.run(bench);
+    if (series.length === 0) continue;
     const verdicts = judge(series, measure.goals);
     measures.push({ measure: measure.name, title: measure.title, series, verdicts });
     const seconds = ((Date.now() - begin) / 1_000).toFixed(0);
@@ -73,7 +74,9 @@ try {
     console.log(`\n${pc.bold("Goals")} ${pc.dim(`(${where})`)}\n${verdictTable(verdicts)}`);
   }
   const isPartial = Boolean(options.only ?? options.contender ?? options.rounds);
-  console.log(`\n${writeResult({ ...run, measures }, isPartial)}`);
+  console.log(
+    `\n${writeResult({ ...run, graphileWorkerConcurrency: bench.graphileWorker.concurrency(), measures }, isPartial)}`,
+  );
 } catch (error) {
   if (!signal.aborted) throw error;
   console.log("stopped");

@@ -4,7 +4,6 @@ import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { ROOT } from "../../scripts/sql-files.ts";
-import { BEST_CONCURRENCY } from "./contenders/graphile-worker.ts";
 import type { Plan } from "./plan.ts";
 import type { Series } from "./series.ts";
 import type { ServerFacts } from "./servers/server.ts";
@@ -35,7 +34,7 @@ export function describeRun(
   form: "short" | "full",
   server: ServerFacts,
   plan: Plan,
-): Omit<RunResult, "measures"> {
+): Omit<RunResult, "measures" | "graphileWorkerConcurrency"> {
   const git = (...args: string[]) => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" });
   return {
     date: new Date().toISOString(),
@@ -55,7 +54,6 @@ export function describeRun(
       "graphile-worker": versionOf("graphile-worker"),
       pg: versionOf("pg"),
     },
-    graphileWorkerConcurrency: BEST_CONCURRENCY,
     plan,
   };
 }

@@ -31,6 +31,8 @@ export interface Contender {
   start(): Promise<void>;
   /** Nothing runs any more, nothing waits any more, the table is empty, and what it kept is as at the beginning. */
   stop(): Promise<void>;
+  /** Rows whose delivery is not over yet. */
+  waiting(): Promise<number>;
   /** Takes out of the database what it has put there. */
   remove(): Promise<void>;
 }

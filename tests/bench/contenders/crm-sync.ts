@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type FunctionServer, startFunction } from "../../../scripts/local/function-server.ts";
 import { writeVault } from "../../../scripts/local/vault.ts";
 import { type Contender, PAST_ROWS, type Site } from "./contender.ts";
-import { emptyPgNet } from "./sql.ts";
+import { count, emptyPgNet } from "./sql.ts";
 
 const LEDGER = ["crm_sync.deliveries", "crm_sync.delivery_attempts", "crm_sync.envelopes"];
 const SIGNING_SECRET = `whsec_${Buffer.from("obviously fake, for the benchmark").toString("base64")}`;
@@ -66,6 +66,11 @@ export async function installCrmSync({ db, receiverUrl }: Site): Promise<CrmSync
     fill,
     start: async () => void (await db.query("select crm_sync.start()")),
     stop,
+    waiting: () =>
+      count(
+        db,
+        "select count(*) from crm_sync.deliveries where status in ('pending', 'in_flight')",
+      ),
     remove: () => functionServer.stop(),
   };
 }

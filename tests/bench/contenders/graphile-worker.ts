@@ -2,7 +2,7 @@
 import { Logger, runMigrations } from "graphile-worker";
 import { type Child, startChild } from "../processes/child.ts";
 import { type Contender, PAST_ROWS, type Site } from "./contender.ts";
-import { runFile } from "./sql.ts";
+import { count, runFile } from "./sql.ts";
 
 /** Found by `npm run bench -- --full --only drain` among 1, 4, 10, 24 and 50. */
 export const BEST_CONCURRENCY = 24;
@@ -16,6 +16,7 @@ const PROCESS = new URL("../processes/graphile-worker.ts", import.meta.url);
 export interface GraphileWorker extends Contender {
   /** Holds from the next start on. */
   setConcurrency(concurrency: number): void;
+  concurrency(): number;
 }
 
 export async function installGraphileWorker({
@@ -43,6 +44,7 @@ export async function installGraphileWorker({
     table: "bench.graphile_worker",
     delivers: true,
     ledger: [`${SCHEMA}._private_jobs`],
+    concurrency: () => concurrency,
     setConcurrency: (chosen) => {
       concurrency = chosen;
     },
@@ -56,6 +58,8 @@ export async function installGraphileWorker({
       await db.query(`delete from ${SCHEMA}._private_jobs where run_at < $1`, [FAR_OFF]);
       await db.query(`vacuum (analyze) ${SCHEMA}._private_jobs`);
     },
+    waiting: () =>
+      count(db, `select count(*) from ${SCHEMA}._private_jobs where run_at < '${FAR_OFF}'`),
     remove: async () => void (await db.query(`drop schema if exists ${SCHEMA} cascade`)),
   };
 }

@@ -11,6 +11,7 @@ export async function installPlain({ db }: Site): Promise<Contender> {
     ledger: [],
     start: async () => undefined,
     stop: async () => void (await db.query("truncate bench.plain")),
+    waiting: async () => 0,
     remove: async () => void (await db.query("drop schema if exists bench cascade")),
   };
 }

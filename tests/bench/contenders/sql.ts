@@ -15,6 +15,11 @@ export async function runFile(
   );
 }
 
+export async function count(db: pg.Pool, sql: string): Promise<number> {
+  const { rows } = await db.query<{ count: string }>(sql);
+  return Number(rows[0]?.count);
+}
+
 /** What pg_net still has to send, and what it keeps of what it has sent. Its worker's pages are cleaned for whoever comes next. */
 export async function emptyPgNet(db: pg.Pool): Promise<void> {
   await db.query("delete from net.http_request_queue");

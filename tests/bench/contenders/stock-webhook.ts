@@ -1,6 +1,6 @@
 /** A Database Webhook as Supabase ships it. It calls the receiver itself: there is nothing that would map the row. */
 import type { Contender, Site } from "./contender.ts";
-import { emptyPgNet, runFile } from "./sql.ts";
+import { count, emptyPgNet, runFile } from "./sql.ts";
 
 export async function installStockWebhook({ db, receiverUrl }: Site): Promise<Contender> {
   await runFile(db, "table.sql", { name: "stock_webhook" });
@@ -16,6 +16,7 @@ export async function installStockWebhook({ db, receiverUrl }: Site): Promise<Co
       await db.query("truncate bench.stock_webhook, bench.hooks");
       await emptyPgNet(db);
     },
+    waiting: () => count(db, "select count(*) from net.http_request_queue"),
     remove: async () => void (await db.query("drop schema if exists bench cascade")),
   };
 }

@@ -1,6 +1,10 @@
 /** Every measure, in the order in which they run. */
+import { attachTime } from "./attach.ts";
 import { bulk } from "./bulk.ts";
+import { bytes } from "./bytes.ts";
 import { concurrentWriters } from "./concurrent-writers.ts";
+import { concurrencyChoice, drainRate } from "./drain.ts";
+import { latency } from "./latency.ts";
 import type { Measure } from "./measure.ts";
 import { oneRowInsert } from "./one-row-insert.ts";
 import { oneTransaction } from "./one-transaction.ts";
@@ -13,5 +17,10 @@ export const MEASURES: Measure[] = [
   unwatchedUpdate,
   bulk,
   concurrentWriters,
+  attachTime,
+  concurrencyChoice,
+  drainRate,
+  latency,
   tickTime,
+  bytes,
 ];
