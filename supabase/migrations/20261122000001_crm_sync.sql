@@ -476,7 +476,8 @@ comment on table crm_sync.deliveries is
 comment on column crm_sync.deliveries.idempotency_key is 'Random, made at capture, equal on every attempt; no receiver can guess it from a sequence.';
 comment on column crm_sync.deliveries.table_name is 'schema.table, quoted where needed.';
 comment on column crm_sync.deliveries.row_id is 'Primary key as text; a JSON array where it has several columns.';
-comment on column crm_sync.deliveries.ordering_key is 'Deliveries of one key and destination leave one after another, in the order of capture.';
+comment on column crm_sync.deliveries.ordering_key is
+    'Deliveries of one key and destination leave one after another, in the order of capture. A state not yet read moves with its row to another key.';
 comment on column crm_sync.deliveries.record is
     'Event route: the row as captured. State route: the row as read at the first claim. Frozen from the first claim on.';
 comment on column crm_sync.deliveries.attempt_count is 'Attempts that count towards the schedule; waiting, probing and platform failures do not.';
@@ -1353,7 +1354,8 @@ revoke all on function crm_sync._recapture_function_sql(text) from public;
 -- sql/crm_sync/05_capture/function_record.sql
 
 -- The text of the function that builds a route's records, called at the first claim.
--- State route: from the row as it now is; no row, no record. Event route: from the row as captured.
+-- State route: from the row as it now is, with the ordering key that it now has; no row, no record. Event route: from the
+-- row as captured.
 
 create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
 returns text
@@ -1365,6 +1367,7 @@ declare
     v_table  regclass := p_attachment.table_name::regclass;
     v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
     v_record text := 'deliveries.record';
+    v_key    text := 'deliveries.ordering_key';
     v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
 begin
     if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
@@ -1372,11 +1375,12 @@ begin
                            crm_sync._columns_sql(p_attachment.columns, 'this'));
         v_source := format('join %s as this on %s', p_attachment.table_name,
                            crm_sync._row_matches_sql(v_table, 'this', 'deliveries.row_id'));
+        v_key := format('(select (%s)::text from (select this.*) as new)', p_attachment.ordering_key);
     end if;
     return format(
         $sql$
 create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb)
+returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $record$
@@ -1384,15 +1388,16 @@ as $record$
 begin
     return query
     select deliveries.delivery_id,
-           %2$s%3$s
+           %2$s%3$s,
+           %4$s
     from crm_sync.deliveries
-    %4$s
+    %5$s
     where deliveries.delivery_id = any (p_delivery_ids);
 end;
 $record$;
 $sql$,
         crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
-        v_record, v_joined, v_source);
+        v_record, v_joined, v_key, v_source);
 end;
 $$;
 
@@ -1407,7 +1412,7 @@ begin
     return format(
         $sql$
 create or replace function crm_sync._records(p_table_name text, p_route text, p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb)
+returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $records$
@@ -1610,7 +1615,7 @@ revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_
 -- a table that was changed under us holds up its own deliveries and no others.
 
 create function crm_sync._build_records(p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb, is_gone boolean)
+returns table (delivery_id bigint, record jsonb, ordering_key text, is_gone boolean)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -1618,7 +1623,7 @@ declare
     v_group record;
 begin
     return query
-        select deliveries.delivery_id, deliveries.record, false
+        select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
         from crm_sync.deliveries
         where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
 
@@ -1630,7 +1635,7 @@ begin
     loop
         begin
             return query
-                select ids.delivery_id, built.record, built.delivery_id is null
+                select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null
                 from unnest(v_group.delivery_ids) as ids (delivery_id)
                 left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
                   on built.delivery_id = ids.delivery_id;
@@ -1646,7 +1651,7 @@ end;
 $$;
 
 comment on function crm_sync._build_records(bigint[]) is
-    'The record of each delivery: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
+    'The record of each delivery, and the key of what it tells: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
 
 revoke all on function crm_sync._build_records(bigint[]) from public;
 
@@ -1849,11 +1854,13 @@ as $$
 begin
     return (
         select array_agg(row(
-            ids.position, sized.delivery_id, sized.ordering_key, sized.envelope_failure_count, built.record, sized.bytes,
+            ids.position, sized.delivery_id, coalesce(built.ordering_key, sized.ordering_key), sized.envelope_failure_count,
+            built.record, sized.bytes,
             case
                 when built.delivery_id is null then 'unbuilt'
                 when built.is_gone then 'row_deleted'
                 when built.record is null then 'erased'
+                when built.ordering_key <> sized.ordering_key then 'key_changed'
                 when sized.bytes > (select settings.max_delivery_bytes from crm_sync.settings) then 'too_large'
                 else 'sendable'
             end
@@ -1878,10 +1885,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries
-    set status = case judged.verdict when 'unbuilt' then 'pending' when 'too_large' then 'dead' else 'cancelled' end,
-        last_error_code = case judged.verdict when 'unbuilt' then 'record_not_built' else judged.verdict end,
+    set status = case when judged.verdict in ('unbuilt', 'key_changed') then 'pending' when judged.verdict = 'too_large' then 'dead' else 'cancelled' end,
+        last_error_code = case judged.verdict when 'unbuilt' then 'record_not_built' when 'key_changed' then deliveries.last_error_code else judged.verdict end,
         next_attempt_at = case judged.verdict when 'unbuilt' then p_now + interval '1 minute' else deliveries.next_attempt_at end,
-        finished_at = case when judged.verdict <> 'unbuilt' then p_now end,
+        ordering_key = judged.ordering_key,
+        finished_at = case when judged.verdict not in ('unbuilt', 'key_changed') then p_now end,
         is_parked = false
     from unnest(p_judged) as judged
     where deliveries.delivery_id = judged.delivery_id and judged.verdict <> 'sendable';
@@ -1937,7 +1945,7 @@ comment on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) is
     'Marks deliveries as in flight, in envelopes with ids of their own; sets aside those that can not be sent.';
 comment on function crm_sync._judge_sendable(bigint[]) is 'Reads the records and judges, in the order of the list, what can be sent.';
 comment on function crm_sync._set_aside(crm_sync.judged[], timestamptz) is
-    'Cancels what has no row any more or was erased, ends what is too large for a request, puts off what could not be read.';
+    'Cancels what has no row any more or was erased, ends what is too large for a request, puts off what could not be read, moves what tells of another key by now to that key.';
 comment on function crm_sync._sendable(crm_sync.judged[]) is 'Those that can be sent and do not stand behind one of their key that could not be read.';
 comment on function crm_sync._pack_judged(crm_sync.judged[], int) is 'The envelope of each, within the settings; null: not this time.';
 
@@ -2173,13 +2181,14 @@ begin
     if v_covers is not null then
         perform crm_sync._cover(v_covers);
     end if;
-    -- The claim may have ended some for good: what waited behind them is in front now.
+    -- The claim may have set some aside: what waited behind them is in front now. Shown, never hidden: while a commit hides
+    -- what waits behind one under way, a tick may settle that one and see nothing yet to wake.
     if v_deliveries < cardinality(v_delivery_ids) then
         -- One too large for a request is dead for all states of its row that would read the same.
         perform crm_sync._after_settle(array(
             select deliveries.delivery_id from crm_sync.deliveries
             where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
-        perform crm_sync._park_followers(p_destination, v_keys);
+        perform crm_sync._wake_keys(p_destination, v_keys);
     end if;
     perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
     return v_requests;
@@ -2402,8 +2411,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only the one in front of each key stays visible to the tick. The caller holds the keys' locks, or what is in front
-    -- might be cancelled meanwhile and nobody wake the rest.
+    -- Only the one in front of each key stays visible. The caller holds the keys' locks and is the tick, which settles, too:
+    -- or what is in front might be cancelled or settled meanwhile and nobody wake the rest.
     update crm_sync.deliveries
     set is_parked = not deliveries.is_parked
     where deliveries.ordering_key = any (p_keys)
@@ -2448,6 +2457,39 @@ begin
 end;
 $$;
 
+create function crm_sync._wake_forgotten_keys()
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_forgotten record;
+    v_count     int := 0;
+begin
+    -- Whoever takes out what is in front wakes the rest; unless another session just then held their rows and rolled back.
+    for v_forgotten in
+        select hidden.destination, array_agg(hidden.ordering_key) as keys
+        from (
+            select distinct deliveries.destination, deliveries.ordering_key
+            from crm_sync.deliveries
+            where deliveries.status = 'pending' and deliveries.is_parked
+        ) as hidden
+        where not exists (
+            select from crm_sync.deliveries as ahead
+            where ahead.ordering_key = hidden.ordering_key
+              and ahead.destination = hidden.destination
+              and ahead.status in ('pending', 'in_flight')
+              and not ahead.is_parked
+        )
+        group by hidden.destination
+    loop
+        perform crm_sync._wake_keys(v_forgotten.destination, v_forgotten.keys);
+        v_count := v_count + cardinality(v_forgotten.keys);
+    end loop;
+    return v_count;
+end;
+$$;
+
 comment on function crm_sync._lock_keys(text, text[]) is
     'Takes the locks of these keys until the end of the transaction, without waiting; returns the keys that it got.';
 comment on function crm_sync._queue_of_keys(text, text[]) is
@@ -2457,7 +2499,10 @@ comment on function crm_sync._claimable(text, text[], timestamptz) is
 comment on function crm_sync._wake_keys(text, text[]) is 'Makes these keys visible to the tick again, after one of their deliveries was settled or taken out.';
 comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key, and shows what no longer does.';
 
-revoke all on function crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
+comment on function crm_sync._wake_forgotten_keys() is
+    'Shows the tick the keys of which everything is hidden; returns how many. Scheduled by start(), every ten minutes. Safe to repeat.';
+
+revoke all on function crm_sync._wake_forgotten_keys(), crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
     crm_sync._claimable(text, text[], timestamptz), crm_sync._park_followers(text, text[]), crm_sync._wake_keys(text, text[]) from public;
 
 -- sql/crm_sync/06_dispatch/pack.sql
@@ -4602,6 +4647,7 @@ begin
     perform crm_sync._require_platform();
     perform crm_sync._unschedule();
     perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true returning * into v_settings;
@@ -4637,7 +4683,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
-    perform cron.unschedule(jobs.jobid) from cron.job as jobs where jobs.jobname in ('crm_sync_tick', 'crm_sync_purge', 'crm_sync_repair');
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs 
+    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair');
 end;
 $$;
 

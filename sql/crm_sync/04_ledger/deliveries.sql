@@ -57,7 +57,8 @@ comment on table crm_sync.deliveries is
 comment on column crm_sync.deliveries.idempotency_key is 'Random, made at capture, equal on every attempt; no receiver can guess it from a sequence.';
 comment on column crm_sync.deliveries.table_name is 'schema.table, quoted where needed.';
 comment on column crm_sync.deliveries.row_id is 'Primary key as text; a JSON array where it has several columns.';
-comment on column crm_sync.deliveries.ordering_key is 'Deliveries of one key and destination leave one after another, in the order of capture.';
+comment on column crm_sync.deliveries.ordering_key is
+    'Deliveries of one key and destination leave one after another, in the order of capture. A state not yet read moves with its row to another key.';
 comment on column crm_sync.deliveries.record is
     'Event route: the row as captured. State route: the row as read at the first claim. Frozen from the first claim on.';
 comment on column crm_sync.deliveries.attempt_count is 'Attempts that count towards the schedule; waiting, probing and platform failures do not.';

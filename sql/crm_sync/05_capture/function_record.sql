@@ -1,5 +1,6 @@
 -- The text of the function that builds a route's records, called at the first claim.
--- State route: from the row as it now is; no row, no record. Event route: from the row as captured.
+-- State route: from the row as it now is, with the ordering key that it now has; no row, no record. Event route: from the
+-- row as captured.
 
 create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
 returns text
@@ -11,6 +12,7 @@ declare
     v_table  regclass := p_attachment.table_name::regclass;
     v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
     v_record text := 'deliveries.record';
+    v_key    text := 'deliveries.ordering_key';
     v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
 begin
     if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
@@ -18,11 +20,12 @@ begin
                            crm_sync._columns_sql(p_attachment.columns, 'this'));
         v_source := format('join %s as this on %s', p_attachment.table_name,
                            crm_sync._row_matches_sql(v_table, 'this', 'deliveries.row_id'));
+        v_key := format('(select (%s)::text from (select this.*) as new)', p_attachment.ordering_key);
     end if;
     return format(
         $sql$
 create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb)
+returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $record$
@@ -30,15 +33,16 @@ as $record$
 begin
     return query
     select deliveries.delivery_id,
-           %2$s%3$s
+           %2$s%3$s,
+           %4$s
     from crm_sync.deliveries
-    %4$s
+    %5$s
     where deliveries.delivery_id = any (p_delivery_ids);
 end;
 $record$;
 $sql$,
         crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
-        v_record, v_joined, v_source);
+        v_record, v_joined, v_key, v_source);
 end;
 $$;
 
@@ -53,7 +57,7 @@ begin
     return format(
         $sql$
 create or replace function crm_sync._records(p_table_name text, p_route text, p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb)
+returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $records$

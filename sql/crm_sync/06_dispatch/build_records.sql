@@ -2,7 +2,7 @@
 -- a table that was changed under us holds up its own deliveries and no others.
 
 create function crm_sync._build_records(p_delivery_ids bigint[])
-returns table (delivery_id bigint, record jsonb, is_gone boolean)
+returns table (delivery_id bigint, record jsonb, ordering_key text, is_gone boolean)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -10,7 +10,7 @@ declare
     v_group record;
 begin
     return query
-        select deliveries.delivery_id, deliveries.record, false
+        select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
         from crm_sync.deliveries
         where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
 
@@ -22,7 +22,7 @@ begin
     loop
         begin
             return query
-                select ids.delivery_id, built.record, built.delivery_id is null
+                select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null
                 from unnest(v_group.delivery_ids) as ids (delivery_id)
                 left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
                   on built.delivery_id = ids.delivery_id;
@@ -38,6 +38,6 @@ end;
 $$;
 
 comment on function crm_sync._build_records(bigint[]) is
-    'The record of each delivery: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
+    'The record of each delivery, and the key of what it tells: the frozen one, or a new one read now. is_gone: its row no longer exists. None at all: it could not be built.';
 
 revoke all on function crm_sync._build_records(bigint[]) from public;

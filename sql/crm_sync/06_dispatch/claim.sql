@@ -59,11 +59,13 @@ as $$
 begin
     return (
         select array_agg(row(
-            ids.position, sized.delivery_id, sized.ordering_key, sized.envelope_failure_count, built.record, sized.bytes,
+            ids.position, sized.delivery_id, coalesce(built.ordering_key, sized.ordering_key), sized.envelope_failure_count,
+            built.record, sized.bytes,
             case
                 when built.delivery_id is null then 'unbuilt'
                 when built.is_gone then 'row_deleted'
                 when built.record is null then 'erased'
+                when built.ordering_key <> sized.ordering_key then 'key_changed'
                 when sized.bytes > (select settings.max_delivery_bytes from crm_sync.settings) then 'too_large'
                 else 'sendable'
             end
@@ -88,10 +90,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries
-    set status = case judged.verdict when 'unbuilt' then 'pending' when 'too_large' then 'dead' else 'cancelled' end,
-        last_error_code = case judged.verdict when 'unbuilt' then 'record_not_built' else judged.verdict end,
+    set status = case when judged.verdict in ('unbuilt', 'key_changed') then 'pending' when judged.verdict = 'too_large' then 'dead' else 'cancelled' end,
+        last_error_code = case judged.verdict when 'unbuilt' then 'record_not_built' when 'key_changed' then deliveries.last_error_code else judged.verdict end,
         next_attempt_at = case judged.verdict when 'unbuilt' then p_now + interval '1 minute' else deliveries.next_attempt_at end,
-        finished_at = case when judged.verdict <> 'unbuilt' then p_now end,
+        ordering_key = judged.ordering_key,
+        finished_at = case when judged.verdict not in ('unbuilt', 'key_changed') then p_now end,
         is_parked = false
     from unnest(p_judged) as judged
     where deliveries.delivery_id = judged.delivery_id and judged.verdict <> 'sendable';
@@ -147,7 +150,7 @@ comment on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) is
     'Marks deliveries as in flight, in envelopes with ids of their own; sets aside those that can not be sent.';
 comment on function crm_sync._judge_sendable(bigint[]) is 'Reads the records and judges, in the order of the list, what can be sent.';
 comment on function crm_sync._set_aside(crm_sync.judged[], timestamptz) is
-    'Cancels what has no row any more or was erased, ends what is too large for a request, puts off what could not be read.';
+    'Cancels what has no row any more or was erased, ends what is too large for a request, puts off what could not be read, moves what tells of another key by now to that key.';
 comment on function crm_sync._sendable(crm_sync.judged[]) is 'Those that can be sent and do not stand behind one of their key that could not be read.';
 comment on function crm_sync._pack_judged(crm_sync.judged[], int) is 'The envelope of each, within the settings; null: not this time.';
 

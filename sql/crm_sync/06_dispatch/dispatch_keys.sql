@@ -50,13 +50,14 @@ begin
     if v_covers is not null then
         perform crm_sync._cover(v_covers);
     end if;
-    -- The claim may have ended some for good: what waited behind them is in front now.
+    -- The claim may have set some aside: what waited behind them is in front now. Shown, never hidden: while a commit hides
+    -- what waits behind one under way, a tick may settle that one and see nothing yet to wake.
     if v_deliveries < cardinality(v_delivery_ids) then
         -- One too large for a request is dead for all states of its row that would read the same.
         perform crm_sync._after_settle(array(
             select deliveries.delivery_id from crm_sync.deliveries
             where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
-        perform crm_sync._park_followers(p_destination, v_keys);
+        perform crm_sync._wake_keys(p_destination, v_keys);
     end if;
     perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
     return v_requests;

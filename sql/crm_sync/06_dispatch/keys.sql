@@ -102,8 +102,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only the one in front of each key stays visible to the tick. The caller holds the keys' locks, or what is in front
-    -- might be cancelled meanwhile and nobody wake the rest.
+    -- Only the one in front of each key stays visible. The caller holds the keys' locks and is the tick, which settles, too:
+    -- or what is in front might be cancelled or settled meanwhile and nobody wake the rest.
     update crm_sync.deliveries
     set is_parked = not deliveries.is_parked
     where deliveries.ordering_key = any (p_keys)
@@ -148,6 +148,39 @@ begin
 end;
 $$;
 
+create function crm_sync._wake_forgotten_keys()
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_forgotten record;
+    v_count     int := 0;
+begin
+    -- Whoever takes out what is in front wakes the rest; unless another session just then held their rows and rolled back.
+    for v_forgotten in
+        select hidden.destination, array_agg(hidden.ordering_key) as keys
+        from (
+            select distinct deliveries.destination, deliveries.ordering_key
+            from crm_sync.deliveries
+            where deliveries.status = 'pending' and deliveries.is_parked
+        ) as hidden
+        where not exists (
+            select from crm_sync.deliveries as ahead
+            where ahead.ordering_key = hidden.ordering_key
+              and ahead.destination = hidden.destination
+              and ahead.status in ('pending', 'in_flight')
+              and not ahead.is_parked
+        )
+        group by hidden.destination
+    loop
+        perform crm_sync._wake_keys(v_forgotten.destination, v_forgotten.keys);
+        v_count := v_count + cardinality(v_forgotten.keys);
+    end loop;
+    return v_count;
+end;
+$$;
+
 comment on function crm_sync._lock_keys(text, text[]) is
     'Takes the locks of these keys until the end of the transaction, without waiting; returns the keys that it got.';
 comment on function crm_sync._queue_of_keys(text, text[]) is
@@ -157,5 +190,8 @@ comment on function crm_sync._claimable(text, text[], timestamptz) is
 comment on function crm_sync._wake_keys(text, text[]) is 'Makes these keys visible to the tick again, after one of their deliveries was settled or taken out.';
 comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key, and shows what no longer does.';
 
-revoke all on function crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
+comment on function crm_sync._wake_forgotten_keys() is
+    'Shows the tick the keys of which everything is hidden; returns how many. Scheduled by start(), every ten minutes. Safe to repeat.';
+
+revoke all on function crm_sync._wake_forgotten_keys(), crm_sync._lock_keys(text, text[]), crm_sync._queue_of_keys(text, text[]),
     crm_sync._claimable(text, text[], timestamptz), crm_sync._park_followers(text, text[]), crm_sync._wake_keys(text, text[]) from public;

@@ -31,6 +31,14 @@ export async function heal(world: World): Promise<string[]> {
   return waiting;
 }
 
+/** What pg_cron runs beside the tick; returns how many keys it found. */
+export async function wakeForgotten({ connections }: World): Promise<number> {
+  const { rows } = await connections.tick.query<{ keys: number }>(
+    "select crm_sync._wake_forgotten_keys() as keys",
+  );
+  return rows[0]?.keys ?? 0;
+}
+
 async function whatWaits({ connections }: World): Promise<string[]> {
   const { rows } = await connections.tick.query<{ waiting: string }>(`
     select format('delivery %s of %s: %s, %s', delivery_id, ordering_key, status, last_error_code) as waiting

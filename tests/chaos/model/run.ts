@@ -1,5 +1,5 @@
 /** One schedule from an empty ledger to the end of all faults. Throws, with what broke, if a promise was broken. */
-import { heal } from "./heal.ts";
+import { heal, wakeForgotten } from "./heal.ts";
 import { brokenOrder, readLedger } from "./ledger.ts";
 import { perform } from "./perform.ts";
 import { brokenPromises } from "./promises.ts";
@@ -26,9 +26,18 @@ export async function runSchedule(
     before = after;
   }
   const waiting = await heal(world);
+  const forgotten = await wakeForgotten(world);
+  if (forgotten > 0) strike(strikes, "a key that nobody woke");
+  if (forgotten > 0 && !steps.some(mayForget)) broken.push(`${forgotten} keys that nobody woke`);
+  if (forgotten > 0) waiting.splice(0, waiting.length, ...(await heal(world)));
   broken.push(...waiting.map((text) => `still waits: ${text}`));
   broken.push(...(await brokenPromises(world, await readLedger(connections.mover))));
   if (broken.length > 0) throw new Error(broken.join("\n"));
+}
+
+/** The tick passes over rows that an operator holds. Whoever rolls back then leaves them to the job that runs every ten minutes. */
+function mayForget(step: Step): boolean {
+  return step.do === "cancel beside a tick" && step.rollBack;
 }
 
 function count(step: Step, strikes: Strikes): void {

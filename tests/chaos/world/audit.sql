@@ -30,9 +30,11 @@ begin
                    ('dead', 'pending'), ('dead', 'superseded'), ('dead', 'cancelled'),
                    ('cancelled', 'pending')
                ) then 'forbidden transition'
-               when (old.idempotency_key, old.route, old.destination, old.table_name, old.row_id, old.ordering_key, old.captured_at)
-                    <> (new.idempotency_key, new.route, new.destination, new.table_name, new.row_id, new.ordering_key, new.captured_at)
+               when (old.idempotency_key, old.route, old.destination, old.table_name, old.row_id, old.captured_at)
+                    <> (new.idempotency_key, new.route, new.destination, new.table_name, new.row_id, new.captured_at)
                    then 'identity changed'
+               when old.ordering_key <> new.ordering_key and (old.claimed_at is not null or new.claimed_at is not null)
+                   then 'moved to another key after the first claim'
                when old.claimed_at is not null and new.claimed_at is not null
                     and new.record is not null and new.record is distinct from old.record
                    then 'record changed after the first claim'
@@ -41,7 +43,8 @@ begin
                    then 'claimed twice'
            end
     where tg_op = 'INSERT' or old.status <> new.status
-       or (old.idempotency_key, old.record, old.envelope_id) is distinct from (new.idempotency_key, new.record, new.envelope_id);
+       or (old.idempotency_key, old.ordering_key, old.record, old.envelope_id)
+          is distinct from (new.idempotency_key, new.ordering_key, new.record, new.envelope_id);
     return null;
 end;
 $$;

@@ -21,7 +21,7 @@ create function pg_temp.unbuildable(p_sql_state text) returns void language plpg
 begin
     execute format(
         'create or replace function crm_sync._record__leads__lead(p_delivery_ids bigint[])
-         returns table (delivery_id bigint, record jsonb) language plpgsql as %L',
+         returns table (delivery_id bigint, record jsonb, ordering_key text) language plpgsql as %L',
         format('begin raise exception using errcode = %L; end', p_sql_state));
 end $$;
 
