@@ -23,19 +23,23 @@ begin
     select settings.is_running and not destinations.is_paused as is_open,
            destinations.rate_per_second is null as has_no_rate,
            settings.max_posts_per_session,
-           own.state = 'closed' and of_function.state = 'closed' as is_closed,
-           (own.state = 'closed' or own.open_until <= p_now)
-               and (of_function.state = 'closed' or of_function.open_until <= p_now) as is_due_for_probe,
-           (own.state = 'closed' or (own.state = 'open' and cardinality(own.failing_keys) = 1))
-               and (of_function.state = 'closed' or (of_function.state = 'open' and cardinality(of_function.failing_keys) = 1)) as one_key_fails,
+           both_breakers.are_closed,
+           both_breakers.are_due_for_probe,
+           both_breakers.one_key_fails,
            settings.max_requests_in_flight - in_flight.request_count as requests,
            least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
                  crm_sync._rate_allows(destinations, p_now)) as deliveries
     into strict v_state
     from crm_sync.settings
     cross join crm_sync.destinations
-    join crm_sync.breakers as own on own.breaker = destinations.destination
-    join crm_sync.breakers as of_function on of_function.breaker = 'function'
+    cross join lateral (
+        -- The destination's own and the function's. Half-open, one lets nothing through.
+        select bool_and(breakers.state = 'closed') as are_closed,
+               bool_and(breakers.state = 'closed' or (breakers.state = 'open' and breakers.open_until <= p_now)) as are_due_for_probe,
+               bool_and(breakers.state = 'closed' or (breakers.state = 'open' and cardinality(breakers.failing_keys) = 1)) as one_key_fails
+        from crm_sync.breakers
+        where breakers.breaker in (p_destination, 'function')
+    ) as both_breakers
     cross join lateral (
         -- A bounded probe of a partial index, never a count of pg_net's queue.
         select count(*)::int as request_count,
@@ -49,35 +53,16 @@ begin
     ) as in_flight
     where destinations.destination = p_destination;
 
-    if v_state.is_open and v_state.is_closed and v_state.requests > 0 and v_state.deliveries > 0 then
+    if v_state.is_open and v_state.are_closed and v_state.requests > 0 and v_state.deliveries > 0 then
         return row(v_state.requests, v_state.deliveries, false, v_state.has_no_rate, v_state.max_posts_per_session)::crm_sync.capacity;
-    elsif v_state.is_open and not v_state.is_closed
-        and (v_state.is_due_for_probe or (v_state.one_key_fails and crm_sync._waits_for_another_key(p_destination, p_now))) then
+    -- One key that always fails says little of the receiver: another one, if due, is sent as the probe at once. If it fails,
+    -- too, two keys do, and the breaker keeps its time.
+    elsif v_state.is_open and not v_state.are_closed
+        and (v_state.are_due_for_probe
+             or (v_state.one_key_fails and crm_sync._key_that_did_not_fail(p_destination, p_now) is not null)) then
         return row(1, 1, true, false, 0)::crm_sync.capacity;
     end if;
     return row(0, 0, false, false, 0)::crm_sync.capacity;
-end;
-$$;
-
-create function crm_sync._waits_for_another_key(p_destination text, p_now timestamptz)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- One key that always fails says little of the receiver: another one, if due, is sent as the probe at once. If it fails,
-    -- too, two keys do, and the breaker keeps its time.
-    return exists (
-        select from crm_sync.deliveries
-        where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
-          and deliveries.next_attempt_at <= p_now
-          and deliveries.ordering_key not in (
-              select breakers.last_failed_key
-              from crm_sync.breakers
-              where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
-          )
-    );
 end;
 $$;
 
@@ -88,7 +73,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return coalesce(floor(crm_sync._rate_tokens(p_destination, p_now))::int, 2147483647);
+    return floor(crm_sync._rate_tokens(p_destination, p_now))::int;
 end;
 $$;
 
@@ -99,11 +84,11 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A token bucket that holds two seconds' worth, at least one; full at first.
+    -- A token bucket that holds two seconds' worth, at least one. Full at first: without a time the sum
+    -- is null, and least() takes the other.
     return case when p_destination.rate_per_second is not null then least(
         greatest(1, 2 * p_destination.rate_per_second),
-        p_destination.rate_tokens
-            + p_destination.rate_per_second * coalesce(extract(epoch from p_now - p_destination.rate_at), 1e9)
+        p_destination.rate_tokens + p_destination.rate_per_second * extract(epoch from p_now - p_destination.rate_at)
     ) end;
 end;
 $$;
@@ -122,12 +107,10 @@ end;
 $$;
 
 comment on function crm_sync._capacity(text, timestamptz) is 'How much may leave for a destination now.';
-comment on function crm_sync._waits_for_another_key(text, timestamptz) is
-    'Whether something is due on a key other than those that failed last.';
-comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; without a rate no limit.';
+comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; null without a rate.';
 comment on function crm_sync._rate_tokens(crm_sync.destinations, timestamptz) is 'What the token bucket of a destination''s rate holds now; null without a rate.';
 comment on function crm_sync._spend_rate(text, int, timestamptz) is 'Takes so many deliveries from a destination''s rate.';
 
-revoke all on function crm_sync._capacity(text, timestamptz), crm_sync._waits_for_another_key(text, timestamptz),
+revoke all on function crm_sync._capacity(text, timestamptz),
     crm_sync._rate_allows(crm_sync.destinations, timestamptz), crm_sync._rate_tokens(crm_sync.destinations, timestamptz),
     crm_sync._spend_rate(text, int, timestamptz) from public;

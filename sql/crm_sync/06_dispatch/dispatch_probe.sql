@@ -40,43 +40,54 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce(
-        (
-            select candidates.ordering_key
-            from (
-                select deliveries.ordering_key, deliveries.next_attempt_at
-                from crm_sync.deliveries
-                where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
-                  -- One that could not be read, or waits behind one under way, would stay, and no probe leave.
-                  and deliveries.last_error_code is distinct from 'record_not_built'
-                  and not exists (
-                      select from crm_sync.deliveries as ahead
-                      where ahead.ordering_key = deliveries.ordering_key
-                        and ahead.destination = deliveries.destination
-                        and ahead.status = 'in_flight'
-                  )
-                  and deliveries.ordering_key not in (
-                      select breakers.last_failed_key
-                      from crm_sync.breakers
-                      where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
-                  )
-                order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
-                limit 100
-            ) as candidates
-            order by candidates.next_attempt_at
-            limit 1
-        ),
+        crm_sync._key_that_did_not_fail(p_destination, 'infinity'),
         (
             select deliveries.ordering_key
             from crm_sync.deliveries
             where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
-            order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+            order by deliveries.last_error_code is not distinct from 'record_not_built',
+                     deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
             limit 1
         )
     );
 end;
 $$;
 
-comment on function crm_sync._dispatch_probe(text, crm_sync.capacity, timestamptz) is 'Sends one delivery to see whether the receiver, or the function, is back; returns 1, or 0 where there is nothing to send.';
-comment on function crm_sync._probe_key(text) is 'The key to probe with: never the one that failed last, unless it is the only one.';
+create function crm_sync._key_that_did_not_fail(p_destination text, p_due_at timestamptz)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- One that could not be read, or waits behind one under way, would stay, and no probe leave.
+    return (
+        select deliveries.ordering_key
+        from crm_sync.deliveries
+        where deliveries.destination = p_destination and deliveries.status = 'pending' and not deliveries.is_parked
+          and deliveries.next_attempt_at <= p_due_at
+          and deliveries.last_error_code is distinct from 'record_not_built'
+          and deliveries.ordering_key not in (
+              select breakers.last_failed_key
+              from crm_sync.breakers
+              where breakers.breaker in (p_destination, 'function') and breakers.last_failed_key is not null
+          )
+          and not exists (
+              select from crm_sync.deliveries as ahead
+              where ahead.ordering_key = deliveries.ordering_key
+                and ahead.destination = deliveries.destination
+                and ahead.status = 'in_flight'
+          )
+        order by deliveries.is_backfill, deliveries.next_attempt_at, deliveries.delivery_id
+        limit 1
+    );
+end;
+$$;
 
-revoke all on function crm_sync._dispatch_probe(text, crm_sync.capacity, timestamptz), crm_sync._probe_key(text) from public;
+comment on function crm_sync._dispatch_probe(text, crm_sync.capacity, timestamptz) is 'Sends one delivery to see whether the receiver, or the function, is back; returns 1, or 0 where there is nothing to send.';
+comment on function crm_sync._probe_key(text) is 'The key to probe with: never the one that failed last, unless no other could leave.';
+comment on function crm_sync._key_that_did_not_fail(text, timestamptz) is
+    'The first key that is due by then and could leave, other than those on which the receiver, or the function, failed last; null: there is none.';
+
+revoke all on function crm_sync._dispatch_probe(text, crm_sync.capacity, timestamptz), crm_sync._probe_key(text),
+    crm_sync._key_that_did_not_fail(text, timestamptz) from public;
