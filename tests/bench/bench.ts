@@ -118,16 +118,25 @@ export async function running<T>(
   }
 }
 
-/** Round after round each contender in turn, each round beginning with another one. */
+/** Round after round each contender in turn, each round beginning with another one; nothing runs but what the work starts. */
+export async function eachTurn(
+  { plan }: Bench,
+  contenders: readonly Contender[],
+  work: (contender: Contender) => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < plan.rounds; round += 1) {
+    for (let turn = 0; turn < contenders.length; turn += 1)
+      await work(contenders[(turn + round) % contenders.length] as Contender);
+  }
+}
+
+/** The same, the contender running. */
 export async function inTurn(
   bench: Bench,
   contenders: readonly Contender[],
-  work: (contender: Contender, round: number) => Promise<void>,
+  work: (contender: Contender) => Promise<void>,
 ): Promise<void> {
-  for (let round = 0; round < bench.plan.rounds; round += 1) {
-    for (let turn = 0; turn < contenders.length; turn += 1) {
-      const contender = contenders[(turn + round) % contenders.length] as Contender;
-      await running(bench, contender, () => work(contender, round));
-    }
-  }
+  await eachTurn(bench, contenders, (contender) =>
+    running(bench, contender, () => work(contender)),
+  );
 }

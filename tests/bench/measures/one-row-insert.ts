@@ -4,7 +4,7 @@
  * at its commit, which is the dearest case.
  */
 import type pg from "pg";
-import { type Bench, inTurn, running } from "../bench.ts";
+import { type Bench, eachTurn, inTurn, running } from "../bench.ts";
 import type { Contender } from "../contenders/contender.ts";
 import { insertOne } from "../rows.ts";
 import { type Goal, openRecorder } from "../series.ts";
@@ -63,22 +63,20 @@ async function run(bench: Bench) {
       await block(client, contender, WITHOUT_DISK);
     }),
   );
-  for (let round = 0; round < bench.plan.rounds; round += 1) {
-    for (const contender of bench.contenders) {
-      await inSession(bench.server.url, async (client) => {
-        // The many commits happen in a run of their own: what they have left to be sent is not sent while we measure.
-        await client.query("set synchronous_commit = off");
-        await running(bench, contender, () =>
-          timedOneByOne(client, bench.plan.agedBy, () => insertOne(contender.table)),
-        );
-        await client.query("set synchronous_commit = on");
-        const posts = await sessionPosts(client);
-        await running(bench, contender, () =>
-          block(client, contender, AGED, { commitsBefore: bench.plan.agedBy, postsBefore: posts }),
-        );
-      });
-    }
-  }
+  await eachTurn(bench, bench.contenders, (contender) =>
+    inSession(bench.server.url, async (client) => {
+      // The many commits happen in a run of their own: what they have left to be sent is not sent while we measure.
+      await client.query("set synchronous_commit = off");
+      await running(bench, contender, () =>
+        timedOneByOne(client, bench.plan.agedBy, () => insertOne(contender.table)),
+      );
+      await client.query("set synchronous_commit = on");
+      const posts = await sessionPosts(client);
+      await running(bench, contender, () =>
+        block(client, contender, AGED, { commitsBefore: bench.plan.agedBy, postsBefore: posts }),
+      );
+    }),
+  );
   return recorder.series();
 }
 
