@@ -55,49 +55,38 @@ revoke all on function crm_sync.is_present(text) from public;
 -- What Vault holds for us: where to post, and the signing secrets. Read once per dispatch, never stored elsewhere.
 -- No secret ever stands in a header, a URL or a body: PUBLIC may read net.http_request_queue.
 
-create function crm_sync._secret(p_name text)
-returns text
+create type crm_sync.function_access as (
+    url      text,
+    secrets  text[]
+);
+
+comment on type crm_sync.function_access is 'Where the Edge Function is, and what requests to it are signed with. Lives in variables only.';
+
+create function crm_sync._function_access()
+returns crm_sync.function_access
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
-        select nullif(btrim(secrets.decrypted_secret), '')
-        from vault.decrypted_secrets as secrets
-        where secrets.name = p_name
+        select row(
+            max(secrets.value) filter (where secrets.name = 'crm_sync_function_url'),
+            regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '\s+')
+        )::crm_sync.function_access
+        from (
+            select decrypted.name, nullif(btrim(decrypted.decrypted_secret), '') as value
+            from vault.decrypted_secrets as decrypted
+            where decrypted.name in ('crm_sync_function_url', 'crm_sync_signing_secret')
+        ) as secrets
     );
 end;
 $$;
 
-create function crm_sync._function_url()
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return crm_sync._secret('crm_sync_function_url');
-end;
-$$;
+comment on function crm_sync._function_access() is
+    'From Vault: crm_sync_function_url, where envelopes are posted; crm_sync_signing_secret, one or several whsec_… separated by spaces, all of them valid during a rotation. Null where absent or blank. Caller needs select on vault.decrypted_secrets.';
 
-create function crm_sync._signing_secrets()
-returns text[]
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
-end;
-$$;
-
-comment on function crm_sync._secret(text) is 'A value from Vault, null when absent or blank. Caller needs select on vault.decrypted_secrets.';
-comment on function crm_sync._function_url() is 'Vault secret crm_sync_function_url: where envelopes are posted.';
-comment on function crm_sync._signing_secrets() is
-    'Vault secret crm_sync_signing_secret: one or several whsec_… separated by spaces, all of them valid during a rotation.';
-
-revoke all on function crm_sync._secret(text), crm_sync._function_url(), crm_sync._signing_secrets() from public;
+revoke all on function crm_sync._function_access() from public;
 
 -- sql/crm_sync/02_settings/settings.sql
 
@@ -1204,19 +1193,17 @@ set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
 as $capture$
 #variable_conflict use_column
 declare
-    v_dispatch boolean;
-    v_count    int;
+    v_count      int;
+    v_dispatched text;
 begin
     if current_setting('crm_sync.has_waited', true) = 'yes' then
         perform set_config('lock_timeout', '1ms', true);
     end if;
-    -- Few rows are dispatched at commit; many drip from the ledger by the tick.
-    v_dispatch := (select count(*) <= 20 from (select from new_rows limit 21) as few);
     if tg_op = 'INSERT' then%2$s
     else%3$s%4$s
     end if;
-    if v_dispatch and v_count > 0 then
-        perform set_config('crm_sync.dispatched', '', true);
+    if v_count > 0 then
+        v_dispatched := set_config('crm_sync.dispatched', '', true);
     end if;
     return null;
 exception when others then
@@ -1250,7 +1237,9 @@ begin
         insert into crm_sync.deliveries (
             route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
         )
-        select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record, v_dispatch
+        -- Few rows are dispatched at commit; many drip from the ledger by the tick.
+        select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
+               (select count(*) <= 20 from (select from new_rows limit 21) as few)
         from (
 %s        ) as fired;
         get diagnostics v_count = row_count;$sql$,
@@ -1622,17 +1611,20 @@ as $$
 declare
     v_group record;
 begin
-    return query
-        select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
-        from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
-
     for v_group in
-        select deliveries.route, deliveries.table_name, array_agg(deliveries.delivery_id) as delivery_ids
+        select deliveries.route, deliveries.table_name, deliveries.claimed_at is not null as is_frozen,
+               array_agg(deliveries.delivery_id) as delivery_ids
         from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is null
-        group by deliveries.route, deliveries.table_name
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.route, deliveries.table_name, deliveries.claimed_at is not null
     loop
+        if v_group.is_frozen then
+            return query
+                select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
+                from crm_sync.deliveries
+                where deliveries.delivery_id = any (v_group.delivery_ids);
+            continue;
+        end if;
         begin
             return query
                 select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null
@@ -1687,7 +1679,7 @@ begin
            both_breakers.one_key_fails,
            settings.max_requests_in_flight - in_flight.request_count as requests,
            least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
-                 crm_sync._rate_allows(destinations, p_now)) as deliveries
+                 case when destinations.rate_per_second is not null then crm_sync._rate_allows(destinations, p_now) end) as deliveries
     into strict v_state
     from crm_sync.settings
     cross join crm_sync.destinations
@@ -1799,16 +1791,22 @@ as $$
 declare
     v_snapshot  pg_snapshot := pg_current_snapshot();
     v_judged    crm_sync.judged[];
+    v_one       crm_sync.judged;
     v_envelopes int[];
     v_names     uuid[];
 begin
     v_judged := crm_sync._judge_sendable(p_delivery_ids);
-    if exists (select from unnest(v_judged) as judged where judged.verdict <> 'sendable') then
-        perform crm_sync._set_aside(v_judged, p_now);
-        v_judged := crm_sync._sendable(v_judged);
-    end if;
+    foreach v_one in array v_judged loop
+        if v_one.verdict <> 'sendable' then
+            perform crm_sync._set_aside(v_judged, p_now);
+            v_judged := crm_sync._sendable(v_judged);
+            exit;
+        end if;
+    end loop;
     v_envelopes := crm_sync._pack_judged(v_judged, p_max_envelopes);
-    v_names := array(select gen_random_uuid() from generate_series(1, p_max_envelopes));
+    for i in 1 .. p_max_envelopes loop
+        v_names[i] := gen_random_uuid();
+    end loop;
     return query
     update crm_sync.deliveries
     set status = 'in_flight',
@@ -1940,6 +1938,7 @@ revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz),
 
 -- Dispatch at commit: a deferred trigger on the rows that capture flagged; the first one of a destination does the work for
 -- all. It finds the transaction's deliveries by their next_attempt_at, its start, and posts them in one envelope.
+-- A session posts so often and no more: pooled ones live long, and each net.wake() leaves a callback with them.
 -- Whatever stands in the way leaves them to the tick. It runs inside the application's commit: it must not fail it.
 
 create function crm_sync._dispatch_at_commit()
@@ -1947,9 +1946,12 @@ returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
+-- Plans live as long as a pooled session, and the first may be made over an empty ledger: by the index all the same.
+set seq_page_cost = '1000' set random_page_cost = '1'
 as $$
 declare
     v_dispatched text;
+    v_posts      int;
     v_capacity   crm_sync.capacity;
 begin
     v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
@@ -1959,14 +1961,14 @@ begin
         or current_setting('crm_sync.has_waited', true) = 'yes' then
         return null;
     end if;
-    perform set_config('crm_sync.dispatched', v_dispatched || ' ' || new.destination, true);
+    v_dispatched := set_config('crm_sync.dispatched', v_dispatched || ' ' || new.destination, true);
+    v_posts := coalesce(nullif(current_setting('crm_sync.session_posts', true), '')::int, 0);
     v_capacity := crm_sync._capacity(new.destination, clock_timestamp());
-    if v_capacity.at_commit and crm_sync._session_posts() < v_capacity.posts_of_a_session then
+    if v_capacity.at_commit and v_posts < v_capacity.posts_of_a_session then
         v_capacity.requests := 1;
-        perform set_config('crm_sync.session_posts', (
-            crm_sync._session_posts()
-            + crm_sync._dispatch_keys(new.destination, crm_sync._keys_due_at(new.destination, new.next_attempt_at), v_capacity)
-        )::text, false);
+        v_posts := v_posts + crm_sync._dispatch_keys(
+            new.destination, crm_sync._keys_due_at(new.destination, new.next_attempt_at), v_capacity);
+        v_posts := set_config('crm_sync.session_posts', v_posts::text, false);
     end if;
     return null;
 exception when others then
@@ -2011,26 +2013,11 @@ begin
 end;
 $$;
 
-create function crm_sync._session_posts()
-returns int
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return (
-        select coalesce(nullif(current_setting('crm_sync.session_posts', true), '')::int, 0)
-    );
-end;
-$$;
-
 comment on function crm_sync._dispatch_at_commit() is
     'Posts the transaction''s own deliveries at its commit, if the way is free. Definer: the application''s roles have no rights in crm_sync, vault or net.';
 comment on function crm_sync._keys_due_at(text, timestamptz) is 'Keys of the deliveries captured by the transaction that started then, in order of capture, 100 deliveries at most.';
-comment on function crm_sync._session_posts() is
-    'Requests that this session has posted at commit. Pooled sessions live long and net.wake() leaves a callback behind each time.';
 
-revoke all on function crm_sync._dispatch_at_commit(), crm_sync._keys_due_at(text, timestamptz), crm_sync._session_posts() from public;
+revoke all on function crm_sync._dispatch_at_commit(), crm_sync._keys_due_at(text, timestamptz) from public;
 
 -- sql/crm_sync/06_dispatch/dispatch_due.sql
 
@@ -2123,8 +2110,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_url          text := crm_sync._function_url();
-    v_secrets      text[] := crm_sync._signing_secrets();
+    v_function     crm_sync.function_access := crm_sync._function_access();
     v_keys         text[];
     v_claimed_at   timestamptz;
     v_delivery_ids bigint[];
@@ -2133,8 +2119,8 @@ declare
     v_requests     int := 0;
     v_deliveries   int := 0;
 begin
-    if v_url is null or v_secrets is null then
-        raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
+    if v_function.url is null or v_function.secrets is null then
+        raise exception 'Vault holds no %', case when v_function.url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
             using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
     end if;
     v_keys := crm_sync._lock_keys(p_destination, p_keys);
@@ -2157,7 +2143,7 @@ begin
         order by min(claimed.position)
     loop
         perform crm_sync._post_envelope(
-            v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, p_capacity.is_probe, v_url, v_secrets, p_now);
+            v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, p_capacity.is_probe, v_function, p_now);
         v_requests := v_requests + 1;
         v_deliveries := v_deliveries + cardinality(v_envelope.delivery_ids);
     end loop;
@@ -2173,7 +2159,9 @@ begin
             where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
         perform crm_sync._wake_keys(p_destination, v_keys);
     end if;
-    perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
+    if not p_capacity.at_commit then
+        perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
+    end if;
     return v_requests;
 end;
 $$;
@@ -2309,12 +2297,16 @@ returns text[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_key    text;
+    v_locked text[] := '{}';
 begin
-    return (
-        select coalesce(array_agg(keys.key order by keys.position), '{}')
-        from unnest(p_keys) with ordinality as keys (key, position)
-        where pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || keys.key) & 1023)
-    );
+    foreach v_key in array p_keys loop
+        if pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || v_key) & 1023) then
+            v_locked := v_locked || v_key;
+        end if;
+    end loop;
+    return v_locked;
 end;
 $$;
 
@@ -2372,7 +2364,31 @@ returns table (delivery_id bigint, "position" bigint, covers bigint[])
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_only bigint;
 begin
+    -- At most commits one delivery is all there is: two small statements for what a queue of many takes windows for.
+    if cardinality(p_keys) = 1 then
+        select case when count(*) = 1 then min(first.delivery_id) end into v_only
+        from (
+            select deliveries.delivery_id
+            from crm_sync.deliveries
+            where deliveries.ordering_key = p_keys[1]
+              and deliveries.destination = p_destination
+              and deliveries.status in ('pending', 'in_flight')
+            limit 2
+        ) as first;
+        if v_only is not null then
+            return query
+            select deliveries.delivery_id, 1::bigint, null::bigint[]
+            from crm_sync.deliveries
+            where deliveries.delivery_id = v_only
+              and deliveries.status = 'pending'
+              and deliveries.next_attempt_at <= p_now
+            for no key update skip locked;
+            return;
+        end if;
+    end if;
     -- Rows that another session holds locked end their key's turn: what follows must not overtake them.
     return query
     with queue as materialized (
@@ -2558,45 +2574,42 @@ revoke all on function crm_sync._pack(text[], int[], int[], int, int, int) from 
 -- Hands one envelope to pg_net, which sends it after the commit; a rollback takes it back.
 
 create function crm_sync._post_envelope(
-    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_url text, p_secrets text[], p_now timestamptz
+    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_is_probe boolean,
+    p_function crm_sync.function_access, p_now timestamptz
 )
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
-    v_settings  crm_sync.settings;
-    v_body      jsonb;
+    v_body      jsonb := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe);
     v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
     v_headers   jsonb;
 begin
-    select * into strict v_settings from crm_sync.settings;
-    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe, clock_timestamp() + v_settings.lease);
     v_headers := jsonb_build_object(
         'Content-Type', 'application/json',
         'webhook-id', p_envelope_id,
         'webhook-timestamp', v_timestamp,
-        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_secrets)
+        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_function.secrets)
     );
     insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
-    values (
-        p_envelope_id,
-        p_destination,
-        net.http_post(
-            url := p_url,
-            body := v_body,
-            headers := v_headers,
-            timeout_milliseconds := (extract(epoch from v_settings.request_timeout) * 1000)::int
-        ),
-        cardinality(p_delivery_ids),
-        p_is_probe,
-        p_now,
-        p_now + v_settings.lease
-    );
+    select p_envelope_id,
+           p_destination,
+           net.http_post(
+               url := p_function.url,
+               body := v_body,
+               headers := v_headers,
+               timeout_milliseconds := (extract(epoch from settings.request_timeout) * 1000)::int
+           ),
+           cardinality(p_delivery_ids),
+           p_is_probe,
+           p_now,
+           p_now + settings.lease
+    from crm_sync.settings;
 end;
 $$;
 
-create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_expires_at timestamptz)
+create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean)
 returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2605,7 +2618,7 @@ begin
     return (
         select jsonb_build_object(
             'version', 1,
-            'expires_at', p_expires_at,
+            'expires_at', (select clock_timestamp() + settings.lease from crm_sync.settings),
             'destination', p_destination,
             'conflict_is_delivered', (
                 select destinations.treats_409_as_delivered from crm_sync.destinations
@@ -2651,14 +2664,14 @@ begin
 end;
 $$;
 
-comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz) is
+comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz) is
     'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
-comment on function crm_sync._envelope_body(text, bigint[], boolean, timestamptz) is
+comment on function crm_sync._envelope_body(text, bigint[], boolean) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
-revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
-    crm_sync._envelope_body(text, bigint[], boolean, timestamptz) from public;
+revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz),
+    crm_sync._envelope_body(text, bigint[], boolean) from public;
 
 -- sql/crm_sync/06_dispatch/sign.sql
 
@@ -2671,15 +2684,17 @@ language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_signed     bytea := convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8');
+    v_signatures text[];
+    v_secret     text;
 begin
     -- One for each secret: during a rotation either side may know only the old or only the new one.
-    return (
-        select string_agg('v1,' || encode(extensions.hmac(
-            convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
-            decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
-            'sha256'), 'base64'), ' ')
-        from unnest(p_secrets) as secrets (secret)
-    );
+    foreach v_secret in array coalesce(p_secrets, '{}') loop
+        v_signatures := v_signatures || ('v1,' || encode(
+            extensions.hmac(v_signed, decode(regexp_replace(v_secret, '^whsec_', ''), 'base64'), 'sha256'), 'base64'));
+    end loop;
+    return array_to_string(v_signatures, ' ');
 end;
 $$;
 
@@ -3567,7 +3582,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_secrets     text[] := crm_sync._signing_secrets();
+    v_secrets     text[] := (crm_sync._function_access()).secrets;
     v_request     record;
     v_settlements crm_sync.settlement[] := '{}';
     v_closed      uuid[];

@@ -1,46 +1,35 @@
 -- What Vault holds for us: where to post, and the signing secrets. Read once per dispatch, never stored elsewhere.
 -- No secret ever stands in a header, a URL or a body: PUBLIC may read net.http_request_queue.
 
-create function crm_sync._secret(p_name text)
-returns text
+create type crm_sync.function_access as (
+    url      text,
+    secrets  text[]
+);
+
+comment on type crm_sync.function_access is 'Where the Edge Function is, and what requests to it are signed with. Lives in variables only.';
+
+create function crm_sync._function_access()
+returns crm_sync.function_access
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
-        select nullif(btrim(secrets.decrypted_secret), '')
-        from vault.decrypted_secrets as secrets
-        where secrets.name = p_name
+        select row(
+            max(secrets.value) filter (where secrets.name = 'crm_sync_function_url'),
+            regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '\s+')
+        )::crm_sync.function_access
+        from (
+            select decrypted.name, nullif(btrim(decrypted.decrypted_secret), '') as value
+            from vault.decrypted_secrets as decrypted
+            where decrypted.name in ('crm_sync_function_url', 'crm_sync_signing_secret')
+        ) as secrets
     );
 end;
 $$;
 
-create function crm_sync._function_url()
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return crm_sync._secret('crm_sync_function_url');
-end;
-$$;
+comment on function crm_sync._function_access() is
+    'From Vault: crm_sync_function_url, where envelopes are posted; crm_sync_signing_secret, one or several whsec_… separated by spaces, all of them valid during a rotation. Null where absent or blank. Caller needs select on vault.decrypted_secrets.';
 
-create function crm_sync._signing_secrets()
-returns text[]
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return regexp_split_to_array(crm_sync._secret('crm_sync_signing_secret'), '\s+');
-end;
-$$;
-
-comment on function crm_sync._secret(text) is 'A value from Vault, null when absent or blank. Caller needs select on vault.decrypted_secrets.';
-comment on function crm_sync._function_url() is 'Vault secret crm_sync_function_url: where envelopes are posted.';
-comment on function crm_sync._signing_secrets() is
-    'Vault secret crm_sync_signing_secret: one or several whsec_… separated by spaces, all of them valid during a rotation.';
-
-revoke all on function crm_sync._secret(text), crm_sync._function_url(), crm_sync._signing_secrets() from public;
+revoke all on function crm_sync._function_access() from public;

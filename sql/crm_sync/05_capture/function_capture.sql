@@ -20,19 +20,17 @@ set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
 as $capture$
 #variable_conflict use_column
 declare
-    v_dispatch boolean;
-    v_count    int;
+    v_count      int;
+    v_dispatched text;
 begin
     if current_setting('crm_sync.has_waited', true) = 'yes' then
         perform set_config('lock_timeout', '1ms', true);
     end if;
-    -- Few rows are dispatched at commit; many drip from the ledger by the tick.
-    v_dispatch := (select count(*) <= 20 from (select from new_rows limit 21) as few);
     if tg_op = 'INSERT' then%2$s
     else%3$s%4$s
     end if;
-    if v_dispatch and v_count > 0 then
-        perform set_config('crm_sync.dispatched', '', true);
+    if v_count > 0 then
+        v_dispatched := set_config('crm_sync.dispatched', '', true);
     end if;
     return null;
 exception when others then
@@ -66,7 +64,9 @@ begin
         insert into crm_sync.deliveries (
             route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
         )
-        select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record, v_dispatch
+        -- Few rows are dispatched at commit; many drip from the ledger by the tick.
+        select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
+               (select count(*) <= 20 from (select from new_rows limit 21) as few)
         from (
 %s        ) as fired;
         get diagnostics v_count = row_count;$sql$,

@@ -9,17 +9,20 @@ as $$
 declare
     v_group record;
 begin
-    return query
-        select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
-        from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is not null;
-
     for v_group in
-        select deliveries.route, deliveries.table_name, array_agg(deliveries.delivery_id) as delivery_ids
+        select deliveries.route, deliveries.table_name, deliveries.claimed_at is not null as is_frozen,
+               array_agg(deliveries.delivery_id) as delivery_ids
         from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.claimed_at is null
-        group by deliveries.route, deliveries.table_name
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.route, deliveries.table_name, deliveries.claimed_at is not null
     loop
+        if v_group.is_frozen then
+            return query
+                select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
+                from crm_sync.deliveries
+                where deliveries.delivery_id = any (v_group.delivery_ids);
+            continue;
+        end if;
         begin
             return query
                 select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null

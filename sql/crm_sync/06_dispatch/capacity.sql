@@ -28,7 +28,7 @@ begin
            both_breakers.one_key_fails,
            settings.max_requests_in_flight - in_flight.request_count as requests,
            least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
-                 crm_sync._rate_allows(destinations, p_now)) as deliveries
+                 case when destinations.rate_per_second is not null then crm_sync._rate_allows(destinations, p_now) end) as deliveries
     into strict v_state
     from crm_sync.settings
     cross join crm_sync.destinations

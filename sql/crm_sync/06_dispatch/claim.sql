@@ -21,16 +21,22 @@ as $$
 declare
     v_snapshot  pg_snapshot := pg_current_snapshot();
     v_judged    crm_sync.judged[];
+    v_one       crm_sync.judged;
     v_envelopes int[];
     v_names     uuid[];
 begin
     v_judged := crm_sync._judge_sendable(p_delivery_ids);
-    if exists (select from unnest(v_judged) as judged where judged.verdict <> 'sendable') then
-        perform crm_sync._set_aside(v_judged, p_now);
-        v_judged := crm_sync._sendable(v_judged);
-    end if;
+    foreach v_one in array v_judged loop
+        if v_one.verdict <> 'sendable' then
+            perform crm_sync._set_aside(v_judged, p_now);
+            v_judged := crm_sync._sendable(v_judged);
+            exit;
+        end if;
+    end loop;
     v_envelopes := crm_sync._pack_judged(v_judged, p_max_envelopes);
-    v_names := array(select gen_random_uuid() from generate_series(1, p_max_envelopes));
+    for i in 1 .. p_max_envelopes loop
+        v_names[i] := gen_random_uuid();
+    end loop;
     return query
     update crm_sync.deliveries
     set status = 'in_flight',

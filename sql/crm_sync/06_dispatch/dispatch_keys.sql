@@ -9,8 +9,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_url          text := crm_sync._function_url();
-    v_secrets      text[] := crm_sync._signing_secrets();
+    v_function     crm_sync.function_access := crm_sync._function_access();
     v_keys         text[];
     v_claimed_at   timestamptz;
     v_delivery_ids bigint[];
@@ -19,8 +18,8 @@ declare
     v_requests     int := 0;
     v_deliveries   int := 0;
 begin
-    if v_url is null or v_secrets is null then
-        raise exception 'Vault holds no %', case when v_url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
+    if v_function.url is null or v_function.secrets is null then
+        raise exception 'Vault holds no %', case when v_function.url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
             using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
     end if;
     v_keys := crm_sync._lock_keys(p_destination, p_keys);
@@ -43,7 +42,7 @@ begin
         order by min(claimed.position)
     loop
         perform crm_sync._post_envelope(
-            v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, p_capacity.is_probe, v_url, v_secrets, p_now);
+            v_envelope.envelope_id, p_destination, v_envelope.delivery_ids, p_capacity.is_probe, v_function, p_now);
         v_requests := v_requests + 1;
         v_deliveries := v_deliveries + cardinality(v_envelope.delivery_ids);
     end loop;
@@ -59,7 +58,9 @@ begin
             where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
         perform crm_sync._wake_keys(p_destination, v_keys);
     end if;
-    perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
+    if not p_capacity.at_commit then
+        perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
+    end if;
     return v_requests;
 end;
 $$;

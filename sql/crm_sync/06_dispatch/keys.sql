@@ -6,12 +6,16 @@ returns text[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_key    text;
+    v_locked text[] := '{}';
 begin
-    return (
-        select coalesce(array_agg(keys.key order by keys.position), '{}')
-        from unnest(p_keys) with ordinality as keys (key, position)
-        where pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || keys.key) & 1023)
-    );
+    foreach v_key in array p_keys loop
+        if pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || v_key) & 1023) then
+            v_locked := v_locked || v_key;
+        end if;
+    end loop;
+    return v_locked;
 end;
 $$;
 
@@ -69,7 +73,31 @@ returns table (delivery_id bigint, "position" bigint, covers bigint[])
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_only bigint;
 begin
+    -- At most commits one delivery is all there is: two small statements for what a queue of many takes windows for.
+    if cardinality(p_keys) = 1 then
+        select case when count(*) = 1 then min(first.delivery_id) end into v_only
+        from (
+            select deliveries.delivery_id
+            from crm_sync.deliveries
+            where deliveries.ordering_key = p_keys[1]
+              and deliveries.destination = p_destination
+              and deliveries.status in ('pending', 'in_flight')
+            limit 2
+        ) as first;
+        if v_only is not null then
+            return query
+            select deliveries.delivery_id, 1::bigint, null::bigint[]
+            from crm_sync.deliveries
+            where deliveries.delivery_id = v_only
+              and deliveries.status = 'pending'
+              and deliveries.next_attempt_at <= p_now
+            for no key update skip locked;
+            return;
+        end if;
+    end if;
     -- Rows that another session holds locked end their key's turn: what follows must not overtake them.
     return query
     with queue as materialized (

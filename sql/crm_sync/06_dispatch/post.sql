@@ -1,45 +1,42 @@
 -- Hands one envelope to pg_net, which sends it after the commit; a rollback takes it back.
 
 create function crm_sync._post_envelope(
-    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_url text, p_secrets text[], p_now timestamptz
+    p_envelope_id uuid, p_destination text, p_delivery_ids bigint[], p_is_probe boolean,
+    p_function crm_sync.function_access, p_now timestamptz
 )
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
-    v_settings  crm_sync.settings;
-    v_body      jsonb;
+    v_body      jsonb := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe);
     v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
     v_headers   jsonb;
 begin
-    select * into strict v_settings from crm_sync.settings;
-    v_body := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe, clock_timestamp() + v_settings.lease);
     v_headers := jsonb_build_object(
         'Content-Type', 'application/json',
         'webhook-id', p_envelope_id,
         'webhook-timestamp', v_timestamp,
-        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_secrets)
+        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_function.secrets)
     );
     insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
-    values (
-        p_envelope_id,
-        p_destination,
-        net.http_post(
-            url := p_url,
-            body := v_body,
-            headers := v_headers,
-            timeout_milliseconds := (extract(epoch from v_settings.request_timeout) * 1000)::int
-        ),
-        cardinality(p_delivery_ids),
-        p_is_probe,
-        p_now,
-        p_now + v_settings.lease
-    );
+    select p_envelope_id,
+           p_destination,
+           net.http_post(
+               url := p_function.url,
+               body := v_body,
+               headers := v_headers,
+               timeout_milliseconds := (extract(epoch from settings.request_timeout) * 1000)::int
+           ),
+           cardinality(p_delivery_ids),
+           p_is_probe,
+           p_now,
+           p_now + settings.lease
+    from crm_sync.settings;
 end;
 $$;
 
-create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean, p_expires_at timestamptz)
+create function crm_sync._envelope_body(p_destination text, p_delivery_ids bigint[], p_is_probe boolean)
 returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -48,7 +45,7 @@ begin
     return (
         select jsonb_build_object(
             'version', 1,
-            'expires_at', p_expires_at,
+            'expires_at', (select clock_timestamp() + settings.lease from crm_sync.settings),
             'destination', p_destination,
             'conflict_is_delivered', (
                 select destinations.treats_409_as_delivered from crm_sync.destinations
@@ -94,11 +91,11 @@ begin
 end;
 $$;
 
-comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz) is
+comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz) is
     'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
-comment on function crm_sync._envelope_body(text, bigint[], boolean, timestamptz) is
+comment on function crm_sync._envelope_body(text, bigint[], boolean) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
-revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, text, text[], timestamptz),
-    crm_sync._envelope_body(text, bigint[], boolean, timestamptz) from public;
+revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz),
+    crm_sync._envelope_body(text, bigint[], boolean) from public;

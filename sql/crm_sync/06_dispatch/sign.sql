@@ -7,15 +7,17 @@ language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_signed     bytea := convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8');
+    v_signatures text[];
+    v_secret     text;
 begin
     -- One for each secret: during a rotation either side may know only the old or only the new one.
-    return (
-        select string_agg('v1,' || encode(extensions.hmac(
-            convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8'),
-            decode(regexp_replace(secrets.secret, '^whsec_', ''), 'base64'),
-            'sha256'), 'base64'), ' ')
-        from unnest(p_secrets) as secrets (secret)
-    );
+    foreach v_secret in array coalesce(p_secrets, '{}') loop
+        v_signatures := v_signatures || ('v1,' || encode(
+            extensions.hmac(v_signed, decode(regexp_replace(v_secret, '^whsec_', ''), 'base64'), 'sha256'), 'base64'));
+    end loop;
+    return array_to_string(v_signatures, ' ');
 end;
 $$;
 

@@ -7,7 +7,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_secrets     text[] := crm_sync._signing_secrets();
+    v_secrets     text[] := (crm_sync._function_access()).secrets;
     v_request     record;
     v_settlements crm_sync.settlement[] := '{}';
     v_closed      uuid[];
