@@ -137,9 +137,9 @@ export const DESIGNED: Designed[] = [
     name: "the lease of an envelope begins with the transaction",
     edits: [
       {
-        name: "_post_envelope",
-        from: "p_is_probe, clock_timestamp() + v_settings.lease)",
-        to: "p_is_probe, now() + v_settings.lease)",
+        name: "_envelope_body",
+        from: "select clock_timestamp() + settings.lease",
+        to: "select now() + settings.lease",
       },
     ],
   },
