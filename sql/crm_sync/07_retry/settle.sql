@@ -9,6 +9,10 @@ as $$
 declare
     v_settled bigint[];
 begin
+    if cardinality(p_settlements) = 0 then
+        perform crm_sync._end_probes(p_now);
+        return 0;
+    end if;
     p_settlements := crm_sync._fenced(p_settlements);
     with judged as (
         select crm_sync._judge(deliveries, destinations, settlements, p_now) as verdict, settlements.*

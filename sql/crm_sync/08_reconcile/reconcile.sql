@@ -7,12 +7,16 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_secrets     text[] := (crm_sync._function_access()).secrets;
+    v_secrets     text[];
     v_request     record;
     v_settlements crm_sync.settlement[] := '{}';
     v_closed      uuid[];
     v_missing     uuid[];
 begin
+    if not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
+        return crm_sync._settle('{}', p_now);
+    end if;
+    v_secrets := (crm_sync._function_access()).secrets;
     for v_request in select * from crm_sync._requests_in_flight() loop
         if v_request.is_answered then
             v_settlements := v_settlements || crm_sync._take_answer(

@@ -11,6 +11,9 @@ declare
     v_change   record;
     v_count    int := 0;
 begin
+    if not exists (select from crm_sync.related_changes) then
+        return 0;
+    end if;
     update crm_sync.related_changes as changes
     set horizon = pg_snapshot_xmax(pg_current_snapshot())
     where changes.horizon is null;

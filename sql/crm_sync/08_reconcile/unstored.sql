@@ -9,6 +9,9 @@ as $$
 declare
     v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
 begin
+    if not exists (select from crm_sync.unstored_seen where unstored_seen.value < v_value or unstored_seen.horizon is not null) then
+        return;
+    end if;
     update crm_sync.unstored_seen
     set value = v_value,
         -- The transaction may have begun long before its change was noted.
