@@ -31,24 +31,24 @@ export interface Plan {
 export const SHORT: Plan = {
   rounds: 3,
   block: 40,
-  agedBy: 2_000,
-  transactionRows: 3_000,
+  agedBy: 1_000,
+  transactionRows: 2_000,
   bulkStatements: 3,
-  writersMs: 1_000,
+  writersMs: 700,
   attachments: 3,
   drainRows: 6_000,
   drainLimitMs: 6_000,
   concurrencies: [],
   idleRows: 3,
   rates: [
-    { perSecond: 50, ms: 4_000, peersMs: 4_000 },
-    { perSecond: 300, ms: 6_000, peersMs: 6_000 },
+    { perSecond: 50, ms: 3_000, peersMs: 3_000 },
+    { perSecond: 300, ms: 5_000, peersMs: 3_000 },
   ],
-  arrivalLimitMs: 5_000,
-  ticks: 10,
-  finished: [0, 10_000, 100_000],
+  arrivalLimitMs: 4_000,
+  ticks: 6,
+  finished: [0, 100_000],
   blocked: 200_000,
-  bytesRows: 1_000,
+  bytesRows: 500,
 };
 
 export const FULL: Plan = {

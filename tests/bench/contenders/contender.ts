@@ -11,6 +11,9 @@ export type ContenderName = (typeof CONTENDERS)[number];
  */
 export const PAST_ROWS = 2_000;
 
+/** After the last request pg_net pauses for a second and looks once more; only then it sleeps. */
+export const PG_NET_IDLE_AFTER_MS = 2_500;
+
 /** What a contender is given once: where its rows are written, and where they shall arrive. */
 export interface Site {
   server: BenchServer;
@@ -25,6 +28,8 @@ export interface Contender {
   table: string;
   /** Whether rows of it arrive at the receiver. */
   delivers: boolean;
+  /** From the last receipt until it is as idle as it becomes. */
+  idleAfterMs: number;
   /** What it keeps of a row: the tables whose bytes count. */
   ledger: string[];
   /** Everything that delivers runs from now on, as it would in production. */

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { type FunctionServer, startFunction } from "../../../scripts/local/function-server.ts";
 import { writeVault } from "../../../scripts/local/vault.ts";
-import { type Contender, PAST_ROWS, type Site } from "./contender.ts";
+import { type Contender, PAST_ROWS, PG_NET_IDLE_AFTER_MS, type Site } from "./contender.ts";
 import { count, emptyPgNet } from "./sql.ts";
 
 const LEDGER = ["crm_sync.deliveries", "crm_sync.delivery_attempts", "crm_sync.envelopes"];
@@ -61,6 +61,7 @@ export async function installCrmSync({ db, receiverUrl }: Site): Promise<CrmSync
     name: "crm-sync",
     table: "public.leads",
     delivers: true,
+    idleAfterMs: PG_NET_IDLE_AFTER_MS,
     ledger: LEDGER,
     empty,
     fill,

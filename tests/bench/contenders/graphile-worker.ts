@@ -43,6 +43,7 @@ export async function installGraphileWorker({
     name: "graphile-worker",
     table: "bench.graphile_worker",
     delivers: true,
+    idleAfterMs: 300,
     ledger: [`${SCHEMA}._private_jobs`],
     concurrency: () => concurrency,
     setConcurrency: (chosen) => {

@@ -8,6 +8,7 @@ export async function installPlain({ db }: Site): Promise<Contender> {
     name: "plain",
     table: "bench.plain",
     delivers: false,
+    idleAfterMs: 0,
     ledger: [],
     start: async () => undefined,
     stop: async () => void (await db.query("truncate bench.plain")),

@@ -1,5 +1,5 @@
 /** A Database Webhook as Supabase ships it. It calls the receiver itself: there is nothing that would map the row. */
-import type { Contender, Site } from "./contender.ts";
+import { type Contender, PG_NET_IDLE_AFTER_MS, type Site } from "./contender.ts";
 import { count, emptyPgNet, runFile } from "./sql.ts";
 
 export async function installStockWebhook({ db, receiverUrl }: Site): Promise<Contender> {
@@ -9,6 +9,7 @@ export async function installStockWebhook({ db, receiverUrl }: Site): Promise<Co
     name: "stock-webhook",
     table: "bench.stock_webhook",
     delivers: true,
+    idleAfterMs: PG_NET_IDLE_AFTER_MS,
     ledger: ["bench.hooks", "net._http_response"],
     // pg_net's worker always runs.
     start: async () => undefined,

@@ -18,8 +18,6 @@ const WRITERS = 16;
 /** Rows a second, above which an application writes several rows in a transaction. */
 const ONE_BY_ONE_UP_TO = 300;
 const ROWS_AT_ONCE = 10;
-/** After the last request pg_net pauses for a second and looks once more; only then it sleeps. */
-const IDLE_MS = 2_500;
 const IDLE_LIMIT_MS = 10_000;
 
 const IDLE = "idle";
@@ -52,7 +50,7 @@ async function writeIdly(bench: Bench, contender: Contender): Promise<Map<string
   const committed = new Map<string, number>();
   await inSession(bench.server.url, async (client) => {
     for (let count = 1; count <= bench.plan.idleRows; count += 1) {
-      await sleep(IDLE_MS);
+      await sleep(contender.idleAfterMs);
       const id = randomUUID();
       await client.query(insertOne(contender.table, id));
       committed.set(id, now());
