@@ -49,6 +49,18 @@ it("passes over a row that somebody holds, and what follows on its key", async (
   expect(await statuses(second)).toEqual(["pending", "in_flight", "pending", "pending"]);
 });
 
+it("passes over a row that somebody holds where it is all that waits", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(first, "ada@example.test");
+  await first.query("begin");
+  await first.query("select from crm_sync.deliveries for no key update");
+  expect(await tick(second)).toEqual(STEPS);
+  expect(await statuses(second)).toEqual(["pending"]);
+  await first.query("rollback");
+  await tick(second);
+  expect(await statuses(second)).toEqual(["in_flight"]);
+});
+
 it("wakes a key though somebody holds one that is parked on it", async () => {
   const { first, second } = await openTwoSessions();
   await insertPaymentsOfOneRequest(first, 3);
