@@ -1947,7 +1947,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
 -- Plans live as long as a pooled session, and the first may be made over an empty ledger: by the index all the same.
-set seq_page_cost = '1000' set random_page_cost = '1' set jit = 'off'
+set enable_seqscan = 'off' set jit = 'off'
 as $$
 declare
     v_dispatched text;
@@ -2803,8 +2803,8 @@ begin
             select outcomes.*,
                    case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
                    outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
-                   max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
-                       over (partition by outcomes.breaker) as last_success
+                   coalesce(max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
+                       over (partition by outcomes.breaker), 0) as last_success
             from outcomes
             join crm_sync.breakers on breakers.breaker = outcomes.breaker
         )
@@ -2813,15 +2813,13 @@ begin
                (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
                bool_or(numbered.outcome = 'delivered') as has_success,
                coalesce(bool_or(numbered.is_probe), false) as has_probe,
-               (count(distinct numbered.attempt)
-                   filter (where numbered.outcome <> 'delivered'
-                           and numbered.delivery_id > coalesce(numbered.last_success, 0)))::int as failures_in_a_row,
-               array_agg(distinct numbered.ordering_key)
-                   filter (where numbered.outcome <> 'delivered' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as failing_keys,
+               -- What was captured after the last success has failed.
+               (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int as failures_in_a_row,
+               array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success) as failing_keys,
                (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
-                   filter (where numbered.outcome <> 'delivered'))[1] as last_failed_key,
-               array_agg(distinct numbered.ordering_key)
-                   filter (where numbered.outcome = 'misconfigured' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as misconfigured_keys
+                   filter (where numbered.delivery_id > numbered.last_success))[1] as last_failed_key,
+               array_agg(numbered.ordering_key)
+                   filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured') as misconfigured_keys
         from numbered
         group by numbered.breaker
     loop
@@ -2917,7 +2915,8 @@ begin
             from crm_sync.breaker_minutes as minutes
             where minutes.breaker = p_breaker and minutes.minute > p_now - interval '5 minutes'
         ) then '70 % failing in 5 minutes'
-        when v_breaker.state = 'half_open' then v_breaker.reason
+        -- Closed it has none; half-open, the one for which it was open.
+        else v_breaker.reason
     end;
     -- What left before it opened says nothing of the probe.
     if v_reason is null or v_breaker.state = 'open' or (v_breaker.state = 'half_open' and not p_has_probe) then
@@ -3268,19 +3267,31 @@ begin
     );
     -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
     -- the dead ones that a newer delivery of the row stands for.
+    with superseded as materialized (
+        select older.delivery_id, newer.delivery_id as superseded_by
+        from crm_sync.deliveries as newer
+        cross join lateral (
+            select deliveries.delivery_id
+            from crm_sync.deliveries
+            where deliveries.row_id = newer.row_id
+              and deliveries.table_name = newer.table_name
+              and deliveries.route = newer.route
+              and deliveries.delivery_id <> newer.delivery_id
+              and (
+                  (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
+                   and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
+                  or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead'
+                      and deliveries.delivery_id < newer.delivery_id)
+              )
+            -- Row by row, by the index: as a join it was planned as each with each.
+            offset 0
+        ) as older
+        where newer.delivery_id = any (p_delivery_ids)
+    )
     update crm_sync.deliveries
-    set status = 'superseded', superseded_by = newer.delivery_id, finished_at = p_now, is_parked = false
-    from crm_sync.deliveries as newer
-    where newer.delivery_id = any (p_delivery_ids)
-      and deliveries.row_id = newer.row_id
-      and deliveries.table_name = newer.table_name
-      and deliveries.route = newer.route
-      and deliveries.delivery_id <> newer.delivery_id
-      and (
-          (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
-           and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
-          or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
-      );
+    set status = 'superseded', superseded_by = superseded.superseded_by, finished_at = p_now, is_parked = false
+    from superseded
+    where deliveries.delivery_id = superseded.delivery_id;
     perform crm_sync._recapture_mended(p_delivery_ids);
     for v_group in
         select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
@@ -3388,11 +3399,12 @@ revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_syn
 -- sql/crm_sync/08_reconcile/lost.sql
 
 -- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
+-- Its queue has no index, so that here the tick may read a table from end to end.
 
 create function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
 declare
     v_answer      record;
@@ -3431,7 +3443,7 @@ $$;
 create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
 declare
     v_request_id bigint;
@@ -3480,10 +3492,10 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it.
+    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it. What reconcile left in flight
+    -- is still queued.
     if exists (
         select from crm_sync.envelopes
-        join net.http_request_queue as queue on queue.id = envelopes.request_id
         cross join crm_sync.settings
         where envelopes.status = 'in_flight' and envelopes.dispatched_at < p_now - settings.wake_after
     ) then
@@ -3620,7 +3632,8 @@ returns table (
     status_code int, headers jsonb, content text
 )
 language plpgsql
-set search_path = pg_catalog, pg_temp
+-- pg_net's queue has no index: where the tick forbids to read a table from end to end, a plan over it is a guess.
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
 begin
     -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
@@ -4755,7 +4768,7 @@ returns table (step text, affected int)
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '1s' set plan_cache_mode = 'force_generic_plan'
 -- By the index, whatever the statistics say: they are as old as the last analyze, and a burst is younger.
-set seq_page_cost = '1000' set random_page_cost = '1' set jit = 'off'
+set enable_seqscan = 'off' set jit = 'off'
 as $$
 begin
     perform crm_sync._require_read_committed();

@@ -9,7 +9,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
 -- Plans live as long as a pooled session, and the first may be made over an empty ledger: by the index all the same.
-set seq_page_cost = '1000' set random_page_cost = '1' set jit = 'off'
+set enable_seqscan = 'off' set jit = 'off'
 as $$
 declare
     v_dispatched text;

@@ -218,19 +218,31 @@ begin
     );
     -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
     -- the dead ones that a newer delivery of the row stands for.
+    with superseded as materialized (
+        select older.delivery_id, newer.delivery_id as superseded_by
+        from crm_sync.deliveries as newer
+        cross join lateral (
+            select deliveries.delivery_id
+            from crm_sync.deliveries
+            where deliveries.row_id = newer.row_id
+              and deliveries.table_name = newer.table_name
+              and deliveries.route = newer.route
+              and deliveries.delivery_id <> newer.delivery_id
+              and (
+                  (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
+                   and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
+                  or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead'
+                      and deliveries.delivery_id < newer.delivery_id)
+              )
+            -- Row by row, by the index: as a join it was planned as each with each.
+            offset 0
+        ) as older
+        where newer.delivery_id = any (p_delivery_ids)
+    )
     update crm_sync.deliveries
-    set status = 'superseded', superseded_by = newer.delivery_id, finished_at = p_now, is_parked = false
-    from crm_sync.deliveries as newer
-    where newer.delivery_id = any (p_delivery_ids)
-      and deliveries.row_id = newer.row_id
-      and deliveries.table_name = newer.table_name
-      and deliveries.route = newer.route
-      and deliveries.delivery_id <> newer.delivery_id
-      and (
-          (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
-           and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
-          or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead' and deliveries.delivery_id < newer.delivery_id)
-      );
+    set status = 'superseded', superseded_by = superseded.superseded_by, finished_at = p_now, is_parked = false
+    from superseded
+    where deliveries.delivery_id = superseded.delivery_id;
     perform crm_sync._recapture_mended(p_delivery_ids);
     for v_group in
         select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys

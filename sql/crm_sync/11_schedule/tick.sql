@@ -7,7 +7,7 @@ returns table (step text, affected int)
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '1s' set plan_cache_mode = 'force_generic_plan'
 -- By the index, whatever the statistics say: they are as old as the last analyze, and a burst is younger.
-set seq_page_cost = '1000' set random_page_cost = '1' set jit = 'off'
+set enable_seqscan = 'off' set jit = 'off'
 as $$
 begin
     perform crm_sync._require_read_committed();

@@ -27,7 +27,7 @@ export async function openTwoSessions(): Promise<TwoSessions> {
   return { first, second };
 }
 
-async function installEngine(url: string): Promise<void> {
+export async function installEngine(url: string): Promise<void> {
   await pushMigrations(url);
   await withClient(url, async (client) => {
     await client.query(`
