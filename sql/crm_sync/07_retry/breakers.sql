@@ -31,8 +31,8 @@ begin
             select outcomes.*,
                    case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
                    outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
-                   max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
-                       over (partition by outcomes.breaker) as last_success
+                   coalesce(max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
+                       over (partition by outcomes.breaker), 0) as last_success
             from outcomes
             join crm_sync.breakers on breakers.breaker = outcomes.breaker
         )
@@ -41,15 +41,13 @@ begin
                (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
                bool_or(numbered.outcome = 'delivered') as has_success,
                coalesce(bool_or(numbered.is_probe), false) as has_probe,
-               (count(distinct numbered.attempt)
-                   filter (where numbered.outcome <> 'delivered'
-                           and numbered.delivery_id > coalesce(numbered.last_success, 0)))::int as failures_in_a_row,
-               array_agg(distinct numbered.ordering_key)
-                   filter (where numbered.outcome <> 'delivered' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as failing_keys,
+               -- What was captured after the last success has failed.
+               (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int as failures_in_a_row,
+               array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success) as failing_keys,
                (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
-                   filter (where numbered.outcome <> 'delivered'))[1] as last_failed_key,
-               array_agg(distinct numbered.ordering_key)
-                   filter (where numbered.outcome = 'misconfigured' and numbered.delivery_id > coalesce(numbered.last_success, 0)) as misconfigured_keys
+                   filter (where numbered.delivery_id > numbered.last_success))[1] as last_failed_key,
+               array_agg(numbered.ordering_key)
+                   filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured') as misconfigured_keys
         from numbered
         group by numbered.breaker
     loop
@@ -145,7 +143,8 @@ begin
             from crm_sync.breaker_minutes as minutes
             where minutes.breaker = p_breaker and minutes.minute > p_now - interval '5 minutes'
         ) then '70 % failing in 5 minutes'
-        when v_breaker.state = 'half_open' then v_breaker.reason
+        -- Closed it has none; half-open, the one for which it was open.
+        else v_breaker.reason
     end;
     -- What left before it opened says nothing of the probe.
     if v_reason is null or v_breaker.state = 'open' or (v_breaker.state = 'half_open' and not p_has_probe) then

@@ -1,9 +1,10 @@
 -- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
+-- Its queue has no index, so that here the tick may read a table from end to end.
 
 create function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
 declare
     v_answer      record;
@@ -42,7 +43,7 @@ $$;
 create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
 declare
     v_request_id bigint;
@@ -91,10 +92,10 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it.
+    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it. What reconcile left in flight
+    -- is still queued.
     if exists (
         select from crm_sync.envelopes
-        join net.http_request_queue as queue on queue.id = envelopes.request_id
         cross join crm_sync.settings
         where envelopes.status = 'in_flight' and envelopes.dispatched_at < p_now - settings.wake_after
     ) then
