@@ -1,6 +1,6 @@
 /** graphile-worker: a job queue in Postgres, worked off by a Node process. */
 import { Logger, runMigrations } from "graphile-worker";
-import { type Child, startChild } from "../processes/child.ts";
+import { startChild } from "../processes/child.ts";
 import { type Contender, PAST_ROWS, type Site } from "./contender.ts";
 import { count, runFile } from "./sql.ts";
 
@@ -38,7 +38,7 @@ export async function installGraphileWorker({
   ]);
   await db.query(`vacuum (analyze) ${SCHEMA}._private_jobs`);
   let concurrency = BEST_CONCURRENCY;
-  let worker: Child | null = null;
+  const worker = await startChild(PROCESS, { url: server.url, schema: SCHEMA });
   return {
     name: "graphile-worker",
     table: "bench.graphile_worker",
@@ -50,17 +50,19 @@ export async function installGraphileWorker({
       concurrency = chosen;
     },
     start: async () => {
-      worker = await startChild(PROCESS, { url: server.url, schema: SCHEMA, concurrency });
+      await worker.ask("start", concurrency);
     },
     stop: async () => {
-      await worker?.stop();
-      worker = null;
+      await worker.ask("stop");
       await db.query("truncate bench.graphile_worker");
       await db.query(`delete from ${SCHEMA}._private_jobs where run_at < $1`, [FAR_OFF]);
       await db.query(`vacuum (analyze) ${SCHEMA}._private_jobs`);
     },
     waiting: () =>
       count(db, `select count(*) from ${SCHEMA}._private_jobs where run_at < '${FAR_OFF}'`),
-    remove: async () => void (await db.query(`drop schema if exists ${SCHEMA} cascade`)),
+    remove: async () => {
+      await worker.stop();
+      await db.query(`drop schema if exists ${SCHEMA} cascade`);
+    },
   };
 }

@@ -1,37 +1,44 @@
 /** graphile-worker as an application would deploy it: a process of its own, one task that posts the row. */
 import { Agent, request } from "node:http";
-import { Logger, run } from "graphile-worker";
+import { Logger, type Runner, run } from "graphile-worker";
 import { serve } from "./child.ts";
 
 interface Options {
   url: string;
   schema: string;
-  concurrency: number;
 }
 
-await serve(async ({ url, schema, concurrency }: Options) => {
-  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
-  const runner = await run({
-    connectionString: url,
-    schema,
-    concurrency,
-    // Each worker can have a connection at any time, and one listens: never what limits it.
-    maxPoolSize: concurrency + 2,
-    noHandleSignals: true,
-    logger: new Logger(() => () => undefined),
-    crontab: "",
-    taskList: {
-      post_row: (payload) => {
-        const { url: target, ...row } = payload as { url: string };
-        return post(target, JSON.stringify(row), agent);
+await serve(async ({ url, schema }: Options) => {
+  let runner: Runner | null = null;
+  const agent = new Agent({ keepAlive: true });
+
+  async function start(concurrency: number): Promise<void> {
+    runner = await run({
+      connectionString: url,
+      schema,
+      concurrency,
+      // Each worker can have a connection at any time, and one listens: never what limits it.
+      maxPoolSize: concurrency + 2,
+      noHandleSignals: true,
+      logger: new Logger(() => () => undefined),
+      crontab: "",
+      taskList: {
+        post_row: (payload) => {
+          const { url: target, ...row } = payload as { url: string };
+          return post(target, JSON.stringify(row), agent);
+        },
       },
-    },
-  });
+    });
+  }
+
+  async function stop(): Promise<void> {
+    await runner?.stop();
+    runner = null;
+  }
+
   return {
-    stop: async () => {
-      await runner.stop();
-      agent.destroy();
-    },
+    answers: { start: (concurrency) => start(concurrency as number), stop },
+    stop: () => stop().finally(() => agent.destroy()),
   };
 });
 
