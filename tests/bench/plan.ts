@@ -13,8 +13,9 @@ export interface Plan {
   writersMs: number;
   attachments: number;
   drainRows: number;
-  /** Then a drain is judged by what has arrived. */
+  /** Then a drain of ours, or of others, which take much longer, is judged by what has arrived. */
   drainLimitMs: number;
+  peersDrainLimitMs: number;
   /** Concurrencies of graphile-worker to choose from; one: no choice. */
   concurrencies: number[];
   idleRows: number;
@@ -37,7 +38,8 @@ export const SHORT: Plan = {
   writersMs: 700,
   attachments: 3,
   drainRows: 6_000,
-  drainLimitMs: 5_000,
+  drainLimitMs: 60_000,
+  peersDrainLimitMs: 5_000,
   concurrencies: [],
   idleRows: 3,
   rates: [
@@ -61,6 +63,7 @@ export const FULL: Plan = {
   attachments: 10,
   drainRows: 20_000,
   drainLimitMs: 180_000,
+  peersDrainLimitMs: 180_000,
   concurrencies: [1, 4, 10, 24, 50],
   idleRows: 20,
   rates: [

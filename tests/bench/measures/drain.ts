@@ -50,10 +50,11 @@ async function drain(
 
 async function run(bench: Bench) {
   const recorder = openRecorder();
-  const { drainRows, drainLimitMs } = bench.plan;
+  const { drainRows, drainLimitMs, peersDrainLimitMs } = bench.plan;
   const contenders = bench.contenders.filter(({ delivers }) => delivers);
   await inTurn(bench, contenders, async (contender) => {
-    const { rowsPerSecond, ...detail } = await drain(bench, contender, drainRows, drainLimitMs);
+    const limitMs = contender === bench.crmSync ? drainLimitMs : peersDrainLimitMs;
+    const { rowsPerSecond, ...detail } = await drain(bench, contender, drainRows, limitMs);
     recorder.add({ case: CASE, contender: contender.name, unit: "rows/s" }, rowsPerSecond, detail);
   });
   return recorder.series();
