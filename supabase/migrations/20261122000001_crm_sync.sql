@@ -107,6 +107,10 @@ create table crm_sync.settings (
     keep_record_delivered     interval    not null default '7 days',
     keep_record_dead          interval    not null default '90 days',
     keep_trace                interval    not null default '180 days',
+    backlog_age_limit         interval    not null default '5 minutes',
+    silence_factor            int         not null default 10,
+    office_time_zone          text        not null default 'Europe/Paris',
+    started_on                text,
     constraint there_is_only_one_row check (only_row),
     constraint limits_are_positive check (
         max_requests_in_flight > 0
@@ -115,7 +119,9 @@ create table crm_sync.settings (
         and max_delivery_bytes >= max_envelope_bytes
         and max_posts_per_session >= 0
     ),
-    constraint lease_outlives_the_request check (lease > request_timeout)
+    constraint lease_outlives_the_request check (lease > request_timeout),
+    constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
+    constraint office_time_zone_is_known check (timestamptz '2000-01-01 00:00:00+00' at time zone office_time_zone is not null)
 );
 
 insert into crm_sync.settings default values;
@@ -141,6 +147,10 @@ comment on column crm_sync.settings.wake_after is 'Own requests that wait longer
 comment on column crm_sync.settings.keep_record_delivered is 'How long the record of a delivered, superseded or cancelled delivery is kept.';
 comment on column crm_sync.settings.keep_record_dead is 'How long the record of a dead delivery is kept.';
 comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
+comment on column crm_sync.settings.backlog_age_limit is 'What is due and has not left for longer turns health() red.';
+comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
+comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
+comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
 
 grant select on crm_sync.settings to crm_sync_reader, crm_sync_operator;
 
@@ -4641,6 +4651,33 @@ revoke all on function crm_sync.redeliver(bigint[], boolean, text),
     crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
     crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
 
+-- sql/crm_sync/10_observe/dead_letters.sql
+
+-- What waits for a person: dead deliveries, why, and what mends each. No personal data.
+
+create view crm_sync.dead_letters
+with (security_invoker = on)
+as
+select deliveries.delivery_id, deliveries.finished_at as dead_at, deliveries.route, deliveries.destination,
+       deliveries.table_name, deliveries.row_id, deliveries.attempt_count,
+       deliveries.last_status, deliveries.last_error_code, deliveries.last_error,
+       case
+           when deliveries.last_error_code = 'invalid_record' then 'correct the row; it is sent again by itself'
+           when deliveries.last_error_code = 'invalid_payload' then 'correct the mapper, deploy, redeliver'
+           when deliveries.last_error_code = 'too_large' then 'shorten the row; it is sent again by itself'
+           when deliveries.last_error_code = 'poison' then 'the function fails on this one: read its log, deploy, redeliver'
+           when deliveries.last_outcome = 'reject' then 'correct the row, or let the receiver take it and redeliver'
+           else 'redeliver'
+       end as mend,
+       deliveries.captured_at, deliveries.ordering_key
+from crm_sync.deliveries
+where deliveries.status = 'dead';
+
+comment on view crm_sync.dead_letters is
+    'Deliveries that wait for a person, with what mends them: select * from crm_sync.dead_letters order by dead_at; redeliver(ids) or cancel(ids). No personal data. Roles: crm_sync_reader, crm_sync_operator.';
+
+grant select on crm_sync.dead_letters to crm_sync_reader, crm_sync_operator;
+
 -- sql/crm_sync/10_observe/delivery_log.sql
 
 -- What happened to which row: the ledger without the record, for people. No personal data.
@@ -4668,6 +4705,1302 @@ grant select on crm_sync.delivery_log to crm_sync_reader, crm_sync_operator;
 create policy readers_see_deliveries on crm_sync.deliveries
     for select to crm_sync_reader, crm_sync_operator using (true);
 
+-- sql/crm_sync/10_observe/health.sql
+
+-- health(): is all well, and if not, what mends it. One row per check, each in a block of its own; it waits for no lock
+-- and for no other machine: the function's reachability is what its last answer said.
+-- Definer: readers have no rights on Vault, pg_cron and the tables that hold personal data.
+
+create type crm_sync.finding as (
+    level   text,
+    detail  text,
+    mend    text
+);
+
+comment on type crm_sync.finding is
+    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look.';
+
+create function crm_sync.health(p_now timestamptz default clock_timestamp())
+returns table (check_name text, level text, detail text, mend text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '1ms'
+as $$
+begin
+    foreach check_name in array array[
+        'running', 'platform', 'secrets', 'pg_net_worker', 'pg_net_queue', 'cron_jobs', 'cron_runs', 'cron_history', 'tick',
+        'function', 'signature', 'breakers', 'paused', 'backlog', 'envelopes', 'dead_letters', 'silence',
+        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy'
+    ] loop
+        select finding.* into level, detail, mend from crm_sync._checked(check_name, p_now) as finding;
+        return next;
+    end loop;
+end;
+$$;
+
+create function crm_sync._checked(p_check text, p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_finding crm_sync.finding;
+begin
+    execute format('select finding.* from crm_sync.%I($1) as finding', '_check_' || p_check) into v_finding using p_now;
+    return v_finding;
+exception when others then
+    return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
+        when sqlstate = '55P03' then 'Another session holds a lock; look again.'
+        else 'See the check "platform".'
+    end)::crm_sync.finding;
+end;
+$$;
+
+create function crm_sync._finding(p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text)
+returns crm_sync.finding
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when p_is_ok then row('ok', p_fine, null)::crm_sync.finding else row(p_level, p_detail, p_mend)::crm_sync.finding end;
+$$;
+
+create function crm_sync._ago(p_at timestamptz, p_now timestamptz)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_at is null then 'never'
+        when p_now - p_at < interval '2 minutes' then greatest(0, round(extract(epoch from p_now - p_at))) || ' s ago'
+        when p_now - p_at < interval '2 hours' then floor(extract(epoch from p_now - p_at) / 60) || ' min ago'
+        when p_now - p_at < interval '2 days' then floor(extract(epoch from p_now - p_at) / 3600) || ' h ago'
+        else floor(extract(epoch from p_now - p_at) / 86400) || ' days ago'
+    end;
+$$;
+
+comment on function crm_sync.health(timestamptz) is
+    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for no lock and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
+comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
+comment on function crm_sync._finding(boolean, text, text, text, text) is 'ok with a word on what is fine, or else level, detail and mend.';
+comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words.';
+
+revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
+    crm_sync._finding(boolean, text, text, text, text), crm_sync._ago(timestamptz, timestamptz) from public;
+grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;
+
+-- sql/crm_sync/10_observe/health_deliveries.sql
+
+-- The checks of health() on what is under way: the function, the receivers, what waits, what died, what fell silent.
+
+create function crm_sync._function_complaint()
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A function that answers nobody leaves its words with the deliveries that wait for it.
+    return (
+        select coalesce((
+            select deliveries.last_error
+            from crm_sync.deliveries
+            where deliveries.ordering_key = breakers.last_failed_key
+              and deliveries.status in ('pending', 'in_flight')
+              and deliveries.last_error_code = 'no_usable_answer'
+            order by deliveries.delivery_id
+            limit 1
+        ), 'no usable answer')
+        from crm_sync.breakers
+        where breakers.breaker = 'function' and breakers.failures_in_a_row > 0
+    );
+end;
+$$;
+
+create function crm_sync._check_function(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_breaker   crm_sync.breakers;
+    v_complaint text := crm_sync._function_complaint();
+begin
+    select * into strict v_breaker from crm_sync.breakers where breakers.breaker = 'function';
+    return crm_sync._finding(
+        v_complaint is null or crm_sync._is_about_signature(v_complaint),
+        case when v_complaint is not null then 'answers: see signature'
+             when v_breaker.last_success_at is null then 'not called yet'
+             else 'answered ' || crm_sync._ago(v_breaker.last_success_at, p_now) end,
+        'error',
+        format('%s, since %s; answered %s', v_complaint,
+               crm_sync._ago(v_breaker.failing_since, p_now), crm_sync._ago(v_breaker.last_success_at, p_now)),
+        case
+            when v_complaint like 'HTTP 404%' then 'supabase functions deploy crm-sync; is crm_sync_function_url in Vault right?'
+            when v_complaint like 'HTTP 500%' then 'supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_…; else the function''s own log'
+            when v_complaint like 'HTTP 546%' or v_complaint like 'HTTP 50%' then 'The platform''s limits or an outage: the function''s own log, status.supabase.com'
+            else 'Is crm_sync_function_url in Vault right? select * from crm_sync.http_log order by dispatched_at desc limit 10;'
+        end);
+end;
+$$;
+
+create function crm_sync._check_signature(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_complaint text := crm_sync._function_complaint();
+begin
+    return crm_sync._finding(
+        v_complaint is null or not crm_sync._is_about_signature(v_complaint), 'not refused', 'error',
+        'function and database do not know each other''s signature: ' || v_complaint,
+        'Vault''s crm_sync_signing_secret and the function''s CRM_SYNC_SIGNING_SECRET must share a whsec_… (several: separated by a space); deploy with verify_jwt = false; the clocks must agree within 5 min.');
+end;
+$$;
+
+create function crm_sync._is_about_signature(p_complaint text)
+returns boolean
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- 401: ours was refused. An answer that only the function gives, and not signed as we would: the other way round.
+    select p_complaint ~ '^HTTP (401|200|207|409),';
+$$;
+
+create function crm_sync._check_breakers(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_open text;
+begin
+    select string_agg(format(
+        '%s is not called since %s (%s)', breakers.breaker, crm_sync._ago(breakers.opened_at, p_now), breakers.reason
+    ), '; ' order by breakers.breaker) into v_open
+    from crm_sync.breakers
+    where breakers.breaker <> 'function' and breakers.state <> 'closed';
+    return crm_sync._finding(
+        v_open is null, 'every destination is called', 'error', v_open,
+        'It is probed by itself, and goes on with the first success; nothing is lost meanwhile. Why: select last_error_code, last_error, count(*) from crm_sync.delivery_log where status = ''pending'' group by 1, 2; misconfigured: mend the function''s secrets.');
+end;
+$$;
+
+create function crm_sync._check_paused(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_paused text := (
+        select string_agg(destinations.destination, ', ' order by destinations.destination)
+        from crm_sync.destinations where destinations.is_paused);
+begin
+    return crm_sync._finding(
+        v_paused is null, 'nothing is paused', 'warning', 'paused: ' || v_paused,
+        format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)));
+end;
+$$;
+
+create function crm_sync._check_backlog(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit interval := (select settings.backlog_age_limit from crm_sync.settings);
+    v_late  text;
+begin
+    -- What waits for a stop, a pause or a breaker waits for a reason that has a check of its own.
+    select string_agg(format('%s: due since %s', open.destination, crm_sync._ago(oldest.next_attempt_at, p_now)), '; ' order by open.destination)
+    into v_late
+    from crm_sync._destinations_in_service() as open (destination)
+    cross join lateral (
+        select deliveries.next_attempt_at
+        from crm_sync.deliveries
+        where deliveries.destination = open.destination
+          and deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
+        order by deliveries.next_attempt_at
+        limit 1
+    ) as oldest
+    where oldest.next_attempt_at < p_now - v_limit;
+    return crm_sync._finding(
+        v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;');
+end;
+$$;
+
+create function crm_sync._destinations_in_service()
+returns setof text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select destinations.destination
+    from crm_sync.destinations
+    cross join crm_sync.settings
+    where settings.is_running
+      and not destinations.is_paused
+      and not exists (
+          select from crm_sync.breakers
+          where breakers.breaker in (destinations.destination, 'function') and breakers.state <> 'closed'
+      );
+end;
+$$;
+
+create function crm_sync._check_envelopes(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_oldest timestamptz := (select min(envelopes.dispatched_at) from crm_sync.envelopes where envelopes.status = 'in_flight');
+    v_limit  interval := (select settings.lease + interval '1 minute' from crm_sync.settings);
+begin
+    return crm_sync._finding(
+        v_oldest is null or v_oldest > p_now - v_limit,
+        case when v_oldest is null then 'none is under way' else 'the oldest under way left ' || crm_sync._ago(v_oldest, p_now) end, 'error',
+        'one is under way since ' || crm_sync._ago(v_oldest, p_now),
+        'The tick settles what is under way: select * from crm_sync.tick(); what it said: select * from crm_sync.faults order by fault_id desc limit 10;');
+end;
+$$;
+
+create function crm_sync._check_dead_letters(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_dead text;
+begin
+    select string_agg(format('%s of %s (%s)', dead.count, dead.route, dead.codes), '; ' order by dead.route) into v_dead
+    from (
+        select deliveries.route, count(*) as count, string_agg(distinct deliveries.last_error_code, ', ') as codes
+        from crm_sync.deliveries
+        where deliveries.status = 'dead'
+        group by deliveries.route
+    ) as dead;
+    return crm_sync._finding(
+        v_dead is null, 'none', 'error', 'dead: ' || v_dead,
+        'select * from crm_sync.dead_letters; a corrected row is sent again by itself, another is by select * from crm_sync.redeliver(array[…]); or given up by select * from crm_sync.cancel(array[…]);');
+end;
+$$;
+
+create function crm_sync._check_silence(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_silent text;
+begin
+    select string_agg(format('%s: last change %s, usually one every %s min', gaps.route,
+                             crm_sync._ago(gaps.last_captured_at, p_now), ceil(extract(epoch from gaps.usual_gap) / 60)),
+                      '; ' order by gaps.route) into v_silent
+    from crm_sync._route_gaps(p_now) as gaps
+    where gaps.is_silent;
+    return crm_sync._finding(
+        v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
+        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;');
+end;
+$$;
+
+create function crm_sync._route_gaps(p_now timestamptz, p_window int default 20000)
+returns table (route text, last_captured_at timestamptz, usual_gap interval, longest_gap interval, is_silent boolean)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- By minutes with a change, so that a burst counts once. Nights and week-ends are the longest gaps; before two days of
+    -- history none of them may have been seen.
+    return query
+    with recent as (
+        select newest.route, newest.captured_at
+        from (
+            select deliveries.route, deliveries.captured_at, deliveries.is_backfill, deliveries.operation
+            from crm_sync.deliveries
+            order by deliveries.delivery_id desc
+            limit p_window
+        ) as newest
+        where not newest.is_backfill and newest.operation in ('INSERT', 'UPDATE')
+    ),
+    gaps as (
+        select minutes.route, minutes.captured_at,
+               minutes.captured_at - lag(minutes.captured_at) over (partition by minutes.route order by minutes.captured_at) as gap
+        from (
+            select recent.route, max(recent.captured_at) as captured_at
+            from recent
+            group by recent.route, date_trunc('minute', recent.captured_at)
+        ) as minutes
+    ),
+    measured as (
+        select gaps.route, max(gaps.captured_at) as last_at, avg(gaps.gap) as usual, max(gaps.gap) as longest,
+               count(gaps.gap) as gap_count, max(gaps.captured_at) - min(gaps.captured_at) as span
+        from gaps
+        group by gaps.route
+    )
+    select measured.route, measured.last_at, measured.usual, measured.longest,
+           measured.gap_count >= 10 and p_now - measured.last_at > greatest(
+               settings.silence_factor * measured.usual, 2 * measured.longest,
+               case when measured.span > interval '2 days' then interval '1 hour' else interval '1 day' end)
+    from measured
+    cross join crm_sync.settings;
+end;
+$$;
+
+comment on function crm_sync._function_complaint() is 'What was wrong with the function''s last answer, by the deliveries that wait for it; null: nothing.';
+comment on function crm_sync._is_about_signature(text) is 'Whether such an answer speaks of signatures.';
+comment on function crm_sync._check_function(timestamptz) is 'Check: the function''s last answer was one.';
+comment on function crm_sync._check_signature(timestamptz) is 'Check: function and database verify each other.';
+comment on function crm_sync._check_breakers(timestamptz) is 'Check: no destination''s breaker is open.';
+comment on function crm_sync._check_paused(timestamptz) is 'Check: no destination is paused.';
+comment on function crm_sync._check_backlog(timestamptz) is 'Check: nothing that could leave is due for longer than settings.backlog_age_limit.';
+comment on function crm_sync._destinations_in_service() is 'Destinations to which something could leave now.';
+comment on function crm_sync._check_envelopes(timestamptz) is 'Check: nothing is under way for longer than its lease and a minute.';
+comment on function crm_sync._check_dead_letters(timestamptz) is 'Check: nothing is dead.';
+comment on function crm_sync._check_silence(timestamptz) is 'Check: no route is quiet for many times its usual gap (settings.silence_factor), and twice its longest.';
+comment on function crm_sync._route_gaps(timestamptz, int) is
+    'The time between changes of each route, over so many of the newest deliveries; routes with fewer than ten gaps are never silent.';
+
+revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
+    crm_sync._check_signature(timestamptz), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(timestamptz),
+    crm_sync._check_backlog(timestamptz), crm_sync._destinations_in_service(), crm_sync._check_envelopes(timestamptz),
+    crm_sync._check_dead_letters(timestamptz), crm_sync._check_silence(timestamptz),
+    crm_sync._route_gaps(timestamptz, int) from public;
+
+-- sql/crm_sync/10_observe/health_platform.sql
+
+-- The checks of health() on what carries us: the switch, extensions, Vault, pg_net, pg_cron, and the server itself.
+
+create function crm_sync._check_running(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_stopped crm_sync.operations;
+begin
+    select * into v_stopped from crm_sync.operations
+    where operations.action = 'stop' order by operations.operation_id desc limit 1;
+    return crm_sync._finding(
+        (select settings.is_running from crm_sync.settings), 'started', 'error',
+        coalesce(format('stopped by %s %s', v_stopped.operator, crm_sync._ago(v_stopped.operated_at, p_now)), 'never started')
+            || ': nothing leaves, capture goes on',
+        'select crm_sync.start();');
+end;
+$$;
+
+create function crm_sync._check_platform(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing text := crm_sync._missing_platform();
+begin
+    return crm_sync._finding(
+        v_missing is null, 'pg_net, pg_cron and Vault are there', 'error', 'missing: ' || v_missing,
+        'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions. Then select crm_sync.start();');
+end;
+$$;
+
+create function crm_sync._check_secrets(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function crm_sync.function_access := crm_sync._function_access();
+    v_wrong    text;
+begin
+    select string_agg(said.wrong, '; ') into v_wrong
+    from (values
+        (case when v_function.url is null then 'crm_sync_function_url is missing'
+              when v_function.url !~ '^https?://' then 'crm_sync_function_url is no URL' end),
+        (case when v_function.secrets is null then 'crm_sync_signing_secret is missing'
+              when exists (select from unnest(v_function.secrets) as secrets (secret)
+                           where secrets.secret !~ '^whsec_([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$')
+              then 'crm_sync_signing_secret is not whsec_<base64>' end)
+    ) as said (wrong);
+    return crm_sync._finding(
+        v_wrong is null, 'Vault holds URL and signing secret', 'error', v_wrong,
+        'select vault.create_secret(''whsec_…'', ''crm_sync_signing_secret''); to change one: select vault.update_secret(id, ''…'') from vault.secrets where name = ''…''; the function must know the same signing secret.');
+end;
+$$;
+
+create function crm_sync._check_pg_net_worker(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_up boolean := crm_sync._pg_net_is_up();
+begin
+    if v_is_up is null then
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;')::crm_sync.finding;
+    end if;
+    return crm_sync._finding(
+        v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
+        'select net.worker_restart(); if that does not help, restart the database.');
+end;
+$$;
+
+create function crm_sync._check_pg_net_queue(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queued record;
+begin
+    select count(*) as ours, min(envelopes.dispatched_at) as oldest_at into v_queued
+    from crm_sync.envelopes
+    join net.http_request_queue as queue
+      on queue.id = envelopes.request_id and queue.headers ->> 'webhook-id' = envelopes.envelope_id::text
+    where envelopes.status = 'in_flight';
+    return crm_sync._finding(
+        v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds'
+            or crm_sync._pg_net_is_up() is false,
+        format('%s of our requests wait in pg_net', v_queued.ours), 'error',
+        format('%s of our requests wait in pg_net, the oldest since %s', v_queued.ours, crm_sync._ago(v_queued.oldest_at, p_now)),
+        'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;');
+end;
+$$;
+
+create function crm_sync._check_cron_jobs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing text;
+begin
+    if not (select settings.is_running from crm_sync.settings) then
+        return row('ok', 'none while stopped', null)::crm_sync.finding;
+    end if;
+    select string_agg(wanted.name, ', ' order by wanted.name) into v_missing
+    from unnest(array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair']) as wanted (name)
+    where not exists (
+        select from cron.job as jobs
+        where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
+    );
+    return crm_sync._finding(
+        v_missing is null, 'all four are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
+end;
+$$;
+
+create function crm_sync._check_cron_runs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failing text;
+begin
+    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname) into v_failing
+    from cron.job as jobs
+    cross join lateral (
+        select runs.status, runs.start_time
+        from cron.job_run_details as runs
+        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed')
+        order by runs.runid desc
+        limit 1
+    ) as last
+    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair') and last.status = 'failed';
+    return crm_sync._finding(
+        v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
+        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;');
+end;
+$$;
+
+create function crm_sync._check_cron_history(p_now timestamptz, p_limit int default 100000)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint := (select count(*) from (select from cron.job_run_details limit p_limit + 1) as some_runs);
+begin
+    return crm_sync._finding(
+        v_count <= p_limit, format('%s lines in cron.job_run_details', v_count), 'warning',
+        format('more than %s lines in cron.job_run_details', p_limit),
+        'select * from crm_sync.purge(); takes away ours; those of other jobs: delete from cron.job_run_details where end_time < now() - interval ''7 days'';');
+end;
+$$;
+
+create function crm_sync._check_tick(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job   record;
+    v_last  timestamptz;
+    v_limit interval;
+begin
+    select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
+    if v_job.jobid is null then
+        return row('ok', 'not scheduled: see cron_jobs', null)::crm_sync.finding;
+    end if;
+    v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
+    select runs.start_time into v_last from cron.job_run_details as runs
+    where runs.jobid = v_job.jobid order by runs.runid desc limit 1;
+    if v_last is null and current_setting('cron.log_run', true) = 'off' then
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on')::crm_sync.finding;
+    end if;
+    return crm_sync._finding(
+        coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,
+        case when v_last is null then 'started, the first tick is to come' else 'last tick ' || crm_sync._ago(v_last, p_now) end, 'error',
+        'last tick ' || crm_sync._ago(v_last, p_now),
+        'Is pg_cron at work? select * from cron.job_run_details order by runid desc limit 5; does a tick hang? select pid, wait_event, query from pg_stat_activity where query like ''%crm_sync.tick%''; by hand: select * from crm_sync.tick();');
+end;
+$$;
+
+create function crm_sync._check_restored_copy(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_started_on text := (select settings.started_on from crm_sync.settings);
+begin
+    return crm_sync._finding(
+        coalesce(v_started_on = crm_sync._server_identity(), true), 'the server on which it was started', 'error',
+        'this is not the server on which it was started: a restored backup, a copy, or a new primary',
+        'A copy must not send: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault. If this is the original: select crm_sync.start(); says so.');
+end;
+$$;
+
+comment on function crm_sync._check_running(timestamptz) is 'Check: started.';
+comment on function crm_sync._check_platform(timestamptz) is 'Check: extensions are there.';
+comment on function crm_sync._check_secrets(timestamptz) is 'Check: Vault holds what dispatch needs, in the right form.';
+comment on function crm_sync._check_pg_net_worker(timestamptz) is 'Check: pg_net''s worker runs.';
+comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
+comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled and active.';
+comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
+comment on function crm_sync._check_cron_history(timestamptz, int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
+comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran within the last minute (15 where it is not scheduled by seconds).';
+comment on function crm_sync._check_restored_copy(timestamptz) is 'Check: server, timeline and database are those of the last start().';
+
+revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_restored_copy(timestamptz) from public;
+
+-- sql/crm_sync/10_observe/health_tables.sql
+
+-- The checks of health() on capture: its triggers, the tables under them, and what it missed.
+
+create function crm_sync._check_triggers(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_off     text;
+    v_dropped text;
+begin
+    select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
+               filter (where triggers.tgenabled not in ('O', 'A')),
+           string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
+               filter (where triggers.oid is null)
+    into v_off, v_dropped
+    from (
+        select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
+        union
+        select attachments.table_name, 'crm_sync_capture_update' from crm_sync.attachments
+        union
+        select related.table_name, 'crm_sync_capture_update' from crm_sync.related_attachments as related
+        union
+        values ('crm_sync.deliveries', 'dispatch_at_commit')
+    ) as wanted
+    left join pg_catalog.pg_trigger as triggers
+      on triggers.tgrelid = to_regclass(wanted.table_name) and triggers.tgname = wanted.trigger
+    where to_regclass(wanted.table_name) is not null;
+    return crm_sync._finding(
+        v_off is null and v_dropped is null, 'all there and enabled', 'error',
+        concat_ws('; ', 'dropped: ' || v_dropped, 'disabled: ' || v_off),
+        concat_ws(' ',
+            case when v_dropped is not null then 'select crm_sync.reattach();' end,
+            case when v_off is not null then 'alter table … enable trigger …;' end,
+            'Then what was missed: select * from crm_sync.repair_missing();'));
+end;
+$$;
+
+create function crm_sync._check_columns(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_broken text;
+begin
+    select string_agg(coalesce(
+        case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+        attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
+        crm_sync._why_not_captured(attached.table_name)
+    ), '; ' order by attached.table_name) into v_broken
+    from (
+        select attachments.table_name from crm_sync.attachments
+        union
+        select related.table_name from crm_sync.related_attachments as related
+    ) as attached;
+    return crm_sync._finding(
+        v_broken is null, 'the tables are as they were attached', 'error', v_broken,
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;');
+end;
+$$;
+
+create function crm_sync._missing_columns(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select string_agg(distinct quote_ident(named.name), ', ')
+        from (
+            select unnest(attachments.watched || attachments.columns) as name
+            from crm_sync.attachments where attachments.table_name = p_table_name
+            union
+            select unnest(related.watched)
+            from crm_sync.related_attachments as related where related.table_name = p_table_name
+        ) as named
+        where not exists (
+            select from pg_catalog.pg_attribute as attributes
+            where attributes.attrelid = to_regclass(p_table_name) and attributes.attname = named.name
+              and attributes.attnum > 0 and not attributes.attisdropped
+        )
+    );
+end;
+$$;
+
+create function crm_sync._why_not_captured(p_table_name text)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_evaluable(p_table_name);
+    return null;
+exception
+    when sqlstate 'CS004' then
+        -- Names a column or function at most; anything else that goes wrong here is no fault of the table.
+        return case when sqlerrm ~ '(does not exist|is of type|cannot cast|operator)' then crm_sync._harmless_message(sqlstate, sqlerrm) end;
+end;
+$$;
+
+create function crm_sync._check_capture_failures(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failed record;
+begin
+    select count(*) as count, min(failures.failed_at) as oldest_at,
+           string_agg(distinct format('%s (SQLSTATE %s)', failures.table_name, failures.sql_state), ', ') as tables,
+           min(failures.detail) as detail
+    into v_failed
+    from crm_sync.capture_failures as failures;
+    return crm_sync._finding(
+        v_failed.count = 0, 'none', 'error',
+        format('%s statements wait to be captured, the oldest since %s: %s', v_failed.count,
+               crm_sync._ago(v_failed.oldest_at, p_now), concat_ws(': ', v_failed.tables, v_failed.detail)),
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.');
+end;
+$$;
+
+create function crm_sync._check_unstored_changes(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_seen  crm_sync.unstored_seen;
+    v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
+begin
+    select * into strict v_seen from crm_sync.unstored_seen;
+    return crm_sync._finding(
+        coalesce(v_value, 0) <= v_seen.value and v_seen.horizon is null, 'none', 'warning',
+        'changes could be neither captured nor stored; the tick looks for them',
+        'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
+end;
+$$;
+
+create function crm_sync._check_missing_rows(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+    v_found      text;
+    v_missing    text;
+    v_skipped    text;
+begin
+    for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        if not crm_sync._is_quick_to_search(v_table_name) then
+            v_skipped := concat_ws(', ', v_skipped, v_table_name);
+            continue;
+        end if;
+        begin
+            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', ') into v_found
+            from (
+                select gaps.route, count(*) as count
+                from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
+                where not exists (
+                    select from crm_sync.capture_failures as failures
+                    where failures.table_name = v_table_name and gaps.row_id = any (failures.row_ids))
+                group by gaps.route
+            ) as missing;
+            v_missing := concat_ws(', ', v_missing, v_found);
+        exception when undefined_column or undefined_table or undefined_function or datatype_mismatch then
+            v_skipped := concat_ws(', ', v_skipped, v_table_name);
+        end;
+    end loop;
+    return crm_sync._finding(
+        coalesce(v_missing, '') = '', 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
+        'never sent as they are: ' || v_missing,
+        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');');
+end;
+$$;
+
+create function crm_sync._is_quick_to_search(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A small table, or one with an index that begins with the time column.
+    return exists (
+        select from pg_catalog.pg_attribute as attributes
+        join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
+        where attributes.attrelid = to_regclass(p_table_name)
+          and attributes.attname in ('updated_at', 'created_at') and not attributes.attisdropped
+          and (classes.reltuples <= 100000 and classes.relkind = 'r' and classes.relpages <= 10000
+               or exists (
+                   select from pg_catalog.pg_index as indexes
+                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
+                     and attributes.attnum = (
+                         select others.attnum from pg_catalog.pg_attribute as others
+                         where others.attrelid = classes.oid and others.attname in ('updated_at', 'created_at') and not others.attisdropped
+                         order by others.attname desc limit 1)))
+    );
+end;
+$$;
+
+create function crm_sync._check_faults(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_faults text;
+begin
+    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; ') into v_faults
+    from crm_sync.faults
+    where faults.noticed_at > p_now - interval '10 minutes';
+    return crm_sync._finding(
+        v_faults is null, 'none in ten minutes', 'warning', v_faults,
+        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.');
+end;
+$$;
+
+comment on function crm_sync._check_triggers(timestamptz) is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
+comment on function crm_sync._check_columns(timestamptz) is 'Check: attached tables have what attach() was told of.';
+comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
+comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
+comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
+comment on function crm_sync._check_unstored_changes(timestamptz) is 'Check: every change could at least be stored.';
+comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_missing() finds nothing of the last day, in the tables where it is quick.';
+comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is cheap.';
+comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
+
+revoke all on function crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._missing_columns(text),
+    crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(timestamptz),
+    crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
+
+-- sql/crm_sync/10_observe/http_log.sql
+
+-- Our requests beside what pg_net knows of them. Through a function: a view on net.* would stand in the way of pg_net's
+-- updates. Definer: readers have no rights on the envelopes. No content of an answer: it may be a stranger's.
+
+create function crm_sync._http_log()
+returns table (
+    envelope_id uuid, request_id bigint, destination text, delivery_count int, is_probe boolean, dispatched_at timestamptz,
+    status text, settled_at timestamptz, is_queued boolean, answered_at timestamptz, http_status int, timed_out boolean,
+    error text, error_code text, is_signed_as_ours boolean
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '1ms'
+as $$
+#variable_conflict use_column
+begin
+    -- pg_net keeps answers for 6 hours; an answer's time is the start of its batch. Ids begin anew after a crash.
+    return query
+    select envelopes.envelope_id, envelopes.request_id, envelopes.destination, envelopes.delivery_count, envelopes.is_probe,
+           envelopes.dispatched_at, envelopes.status, envelopes.settled_at,
+           exists (
+               select from net.http_request_queue as queue
+               where queue.id = envelopes.request_id and queue.headers ->> 'webhook-id' = envelopes.envelope_id::text),
+           answers.created, coalesce(envelopes.http_status, answers.status_code), answers.timed_out, answers.error_msg,
+           -- One word, as the platform and our function write them.
+           substring(left(answers.content, 1000) from '"(?:error|code)"\s*:\s*"([A-Za-z_]{1,60})"'),
+           exists (
+               select from jsonb_each_text(answers.headers) as headers
+               where lower(headers.key) = 'webhook-id' and headers.value = envelopes.envelope_id::text)
+    from crm_sync.envelopes
+    left join net._http_response as answers
+      on answers.id = envelopes.request_id
+     and answers.created between envelopes.dispatched_at - interval '10 minutes' and envelopes.dispatched_at + interval '1 hour'
+    where envelopes.dispatched_at > now() - interval '7 hours' or envelopes.status = 'in_flight';
+end;
+$$;
+
+create view crm_sync.http_log
+with (security_invoker = on)
+as
+select * from crm_sync._http_log();
+
+comment on function crm_sync._http_log() is
+    'What the view http_log shows. Waits for no lock: 55P03 while pg_net is being changed. Roles: crm_sync_reader, crm_sync_operator.';
+comment on view crm_sync.http_log is
+    'Each request of the last 7 hours beside pg_net''s queue and answers: select * from crm_sync.http_log order by dispatched_at desc limit 20. is_signed_as_ours: the answer names our envelope. No personal data. Roles: crm_sync_reader, crm_sync_operator.';
+
+revoke all on function crm_sync._http_log() from public;
+grant execute on function crm_sync._http_log() to crm_sync_reader, crm_sync_operator;
+grant select on crm_sync.http_log to crm_sync_reader, crm_sync_operator;
+
+-- sql/crm_sync/10_observe/platform.sql
+
+-- What the platform says of itself: which parts are there, whether pg_net's worker lives, which server this is.
+
+create function crm_sync._missing_platform()
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select string_agg(parts.name, ', ')
+        from (values
+            ('pg_net (net.http_post)', to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is not null),
+            ('pg_net (net.wake)', to_regprocedure('net.wake()') is not null),
+            ('pg_cron (cron.schedule)', to_regprocedure('cron.schedule(text, text, text)') is not null),
+            ('Vault (vault.decrypted_secrets)', to_regclass('vault.decrypted_secrets') is not null)
+        ) as parts (name, is_there)
+        where not parts.is_there
+    );
+end;
+$$;
+
+create function crm_sync._pg_net_is_up()
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- An older pg_net can not be asked.
+    if to_regprocedure('net.check_worker_is_up()') is null then
+        return null;
+    end if;
+    perform net.check_worker_is_up();
+    return true;
+exception when raise_exception then
+    return false;
+end;
+$$;
+
+create function crm_sync._server_identity()
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A copy made by dump is another server or database; one made of files goes on in another timeline.
+    return format('%s/%s/%s',
+        (select control.system_identifier from pg_control_system() as control),
+        (select control.timeline_id from pg_control_checkpoint() as control),
+        (select databases.oid from pg_database as databases where databases.datname = current_database()));
+exception when insufficient_privilege then
+    return null;
+end;
+$$;
+
+comment on function crm_sync._missing_platform() is 'The parts of pg_net, pg_cron and Vault that are not there; null: all are.';
+comment on function crm_sync._pg_net_is_up() is 'Whether pg_net''s worker runs; null: this pg_net can not be asked.';
+comment on function crm_sync._server_identity() is 'Server, timeline and database; null where that may not be asked.';
+
+revoke all on function crm_sync._missing_platform(), crm_sync._pg_net_is_up(), crm_sync._server_identity() from public;
+
+-- sql/crm_sync/10_observe/route_health.sql
+
+-- Each route at a glance: what waits, what died, what was the last to arrive, and whether it is quieter than usual.
+
+create function crm_sync._route_health(p_now timestamptz default clock_timestamp())
+returns table (
+    route text, destination text, tables text[], state text, pending_count bigint, in_flight_count bigint, dead_count bigint,
+    oldest_pending_at timestamptz, last_captured_at timestamptz, last_delivered_at timestamptz, usual_gap interval, is_silent boolean
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+    with unfinished as (
+        select deliveries.route,
+               count(*) filter (where deliveries.status = 'pending') as pending_count,
+               count(*) filter (where deliveries.status = 'in_flight') as in_flight_count,
+               min(deliveries.captured_at) filter (where deliveries.status = 'pending') as oldest_pending_at
+        from crm_sync.deliveries
+        where deliveries.status in ('pending', 'in_flight')
+        group by deliveries.route
+    ),
+    finished as (
+        select deliveries.route, count(*) filter (where deliveries.status = 'dead') as dead_count,
+               max(deliveries.finished_at) filter (where deliveries.status = 'delivered') as last_delivered_at
+        from crm_sync.deliveries
+        where deliveries.status in ('dead', 'delivered')
+        group by deliveries.route
+    )
+    select routes.route, routes.destination,
+           array(select attachments.table_name from crm_sync.attachments where attachments.route = routes.route order by 1),
+           crm_sync._destination_state(routes.destination),
+           coalesce(unfinished.pending_count, 0), coalesce(unfinished.in_flight_count, 0), coalesce(finished.dead_count, 0),
+           unfinished.oldest_pending_at, gaps.last_captured_at, finished.last_delivered_at, gaps.usual_gap,
+           coalesce(gaps.is_silent, false)
+    from crm_sync.routes
+    left join unfinished on unfinished.route = routes.route
+    left join finished on finished.route = routes.route
+    left join crm_sync._route_gaps(p_now) as gaps on gaps.route = routes.route
+    order by routes.position;
+end;
+$$;
+
+create function crm_sync._destination_state(p_destination text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select case
+            when not settings.is_running then 'stopped'
+            when destinations.is_paused then 'paused'
+            when functions.state <> 'closed' then 'function down'
+            when breakers.state <> 'closed' then case when breakers.reason = 'misconfigured' then 'misconfigured' else 'down' end
+            else 'open'
+        end
+        from crm_sync.settings
+        cross join crm_sync.destinations
+        join crm_sync.breakers on breakers.breaker = destinations.destination
+        join crm_sync.breakers as functions on functions.breaker = 'function'
+        where destinations.destination = p_destination
+    );
+end;
+$$;
+
+create view crm_sync.route_health
+with (security_invoker = on)
+as
+select * from crm_sync._route_health();
+
+comment on function crm_sync._route_health(timestamptz) is 'What the view route_health shows. Roles: crm_sync_reader, crm_sync_operator.';
+comment on function crm_sync._destination_state(text) is 'stopped, paused, function down, misconfigured, down, or open; the first that holds.';
+comment on view crm_sync.route_health is
+    'Each route: its tables and destination, whether anything can leave (open, stopped, paused, function down, misconfigured, down), what waits, died and arrived, and whether it is silent for many times its usual gap. Reads the whole ledger once. No personal data. Roles: crm_sync_reader, crm_sync_operator.';
+
+revoke all on function crm_sync._route_health(timestamptz), crm_sync._destination_state(text) from public;
+grant execute on function crm_sync._route_health(timestamptz) to crm_sync_reader, crm_sync_operator;
+grant select on crm_sync.route_health to crm_sync_reader, crm_sync_operator;
+
+-- sql/crm_sync/10_observe/row_status.sql
+
+-- How a row stands, in a few words for the office. Of several routes the one that needs somebody comes first, then what
+-- waits, then the newest. Definer: readers have no rights on the ledger's other tables.
+
+create function crm_sync.row_status(p_table regclass, p_row_id text, p_now timestamptz default clock_timestamp())
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_delivery crm_sync.deliveries;
+begin
+    perform crm_sync._require_attached(p_table);
+    select newest.* into v_delivery
+    from (
+        select distinct on (deliveries.route) deliveries.*
+        from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._table_name(p_table)
+        order by deliveries.route, deliveries.delivery_id desc
+    ) as newest
+    order by array_position(array['dead', 'pending', 'in_flight', 'delivered', 'superseded', 'cancelled'], newest.status),
+             newest.delivery_id desc
+    limit 1;
+    if exists (
+        select from crm_sync.capture_failures as failures
+        where failures.table_name = crm_sync._table_name(p_table) and p_row_id = any (failures.row_ids)
+    ) then
+        return 'waiting: its last change is still to be captured';
+    end if;
+    return case v_delivery.status
+        when 'delivered' then 'delivered ' || crm_sync._office_time(v_delivery.finished_at, p_now)
+        when 'in_flight' then 'being sent'
+        when 'pending' then 'waiting: ' || crm_sync._why_waiting(v_delivery, p_now)
+        when 'dead' then crm_sync._why_dead(v_delivery)
+        when 'superseded' then 'delivered with a newer change'
+        when 'cancelled' then 'not sent: ' || coalesce(replace(v_delivery.last_error_code, '_', ' '), 'cancelled')
+        else 'nothing to send'
+    end;
+end;
+$$;
+
+create function crm_sync._office_time(p_at timestamptz, p_now timestamptz)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select to_char(p_at at time zone settings.office_time_zone,
+                   case when (p_at at time zone settings.office_time_zone)::date = (p_now at time zone settings.office_time_zone)::date
+                        then 'HH24:MI' else 'YYYY-MM-DD HH24:MI' end)
+    from crm_sync.settings;
+$$;
+
+create function crm_sync._why_waiting(p_delivery crm_sync.deliveries, p_now timestamptz)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_state   text := crm_sync._destination_state(p_delivery.destination);
+    v_breaker crm_sync.breakers;
+begin
+    select * into v_breaker from crm_sync.breakers
+    where breakers.breaker = case when v_state = 'function down' then 'function' else p_delivery.destination end;
+    return case
+        when v_state = 'stopped' then 'sending is stopped'
+        when v_state = 'paused' then p_delivery.destination || ' is paused'
+        when v_state = 'function down' then 'sending is down since ' || crm_sync._office_time(v_breaker.opened_at, p_now)
+        when v_state = 'down' then format('%s down since %s', p_delivery.destination, crm_sync._office_time(v_breaker.opened_at, p_now))
+        when v_state = 'misconfigured' or p_delivery.last_outcome = 'misconfigured'
+            then format('%s is not set up (%s)', p_delivery.destination, coalesce(p_delivery.last_error_code, v_breaker.reason))
+        when p_delivery.is_parked then 'an earlier change goes first'
+        when p_delivery.last_outcome is null or p_delivery.next_attempt_at <= p_now then 'it is sent next'
+        else format('tried %s times, again at %s', p_delivery.attempt_count, crm_sync._office_time(p_delivery.next_attempt_at, p_now))
+    end;
+end;
+$$;
+
+create function crm_sync._why_dead(p_delivery crm_sync.deliveries)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case
+        when p_delivery.last_error_code = 'invalid_record' and p_delivery.last_error is not null
+            -- 'quantity: expected …; unit_price: expected …'
+            then 'needs correction: ' || array_to_string(array(
+                select matches.match[1] from regexp_matches(p_delivery.last_error, '(?:^|; )([A-Za-z0-9_.]+): expected', 'g') as matches (match)), ', ')
+        when p_delivery.last_outcome = 'reject' then format(
+            'needs correction: refused by %s%s', p_delivery.destination, coalesce(' (' || p_delivery.last_status || ')', ''))
+        else 'not delivered: ' || replace(coalesce(p_delivery.last_error_code, 'attempts used up'), '_', ' ')
+    end;
+end;
+$$;
+
+comment on function crm_sync.row_status(regclass, text, timestamptz) is
+    'A few words on a row: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity'', ''nothing to send''. Times by settings.office_time_zone, with the date unless it is today. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator; for the dashboard public.crm_sync_row_status(). Error: CS023 nothing is captured from this table.';
+comment on function crm_sync._office_time(timestamptz, timestamptz) is 'A time by the office''s clock; with its date unless that is today.';
+comment on function crm_sync._why_waiting(crm_sync.deliveries, timestamptz) is 'What a pending delivery waits for, in words.';
+comment on function crm_sync._why_dead(crm_sync.deliveries) is 'What is wrong with a dead delivery: the fields to correct where they are known.';
+
+revoke all on function crm_sync.row_status(regclass, text, timestamptz), crm_sync._office_time(timestamptz, timestamptz),
+    crm_sync._why_waiting(crm_sync.deliveries, timestamptz), crm_sync._why_dead(crm_sync.deliveries) from public;
+grant execute on function crm_sync.row_status(regclass, text, timestamptz) to crm_sync_reader, crm_sync_operator;
+
+-- sql/crm_sync/10_observe/trace.sql
+
+-- The life of one row: every delivery of it and every attempt, in order, and what an operator did to them.
+-- Definer: readers have no rights on the ledger's other tables. No personal data.
+
+create function crm_sync.trace(p_table regclass, p_row_id text)
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids bigint[];
+begin
+    perform crm_sync._require_attached(p_table);
+    v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    return query
+    select steps.at, steps.delivery_id, steps.route, steps.step, nullif(steps.detail, '')
+    from (
+        select * from crm_sync._captures_of(v_ids)
+        union all
+        select * from crm_sync._attempts_of(v_ids)
+        union all
+        select * from crm_sync._states_of(v_ids)
+        union all
+        select * from crm_sync._operations_on(v_ids, crm_sync._table_name(p_table), p_row_id)
+        union all
+        select failures.failed_at, null, null, 'missed by capture',
+               format('SQLSTATE %s; captured again from %s on', failures.sql_state, failures.next_retry_at)
+        from crm_sync.capture_failures as failures
+        where failures.table_name = crm_sync._table_name(p_table) and p_row_id = any (failures.row_ids)
+    ) as steps (at, delivery_id, route, step, detail)
+    order by steps.at, steps.delivery_id;
+end;
+$$;
+
+create function crm_sync._captures_of(p_delivery_ids bigint[])
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select deliveries.captured_at, deliveries.delivery_id, deliveries.route, 'captured',
+           concat_ws(' ', deliveries.operation, 'of', deliveries.table_name, deliveries.row_id,
+                     case when deliveries.is_backfill then '(backfill)' end)
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (p_delivery_ids);
+$$;
+
+create function crm_sync._attempts_of(p_delivery_ids bigint[])
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select attempts.settled_at, attempts.delivery_id, deliveries.route,
+           case when attempts.is_counted then 'attempt ' || attempts.attempt else 'not counted' end || ': ' || attempts.outcome,
+           concat_ws('; ', 'HTTP ' || attempts.status, attempts.error_code, attempts.error,
+                     format('sent %s ms before, envelope %s',
+                            round(extract(epoch from attempts.settled_at - attempts.dispatched_at) * 1000), attempts.envelope_id))
+    from crm_sync.delivery_attempts as attempts
+    join crm_sync.deliveries on deliveries.delivery_id = attempts.delivery_id
+    where attempts.delivery_id = any (p_delivery_ids);
+$$;
+
+create function crm_sync._states_of(p_delivery_ids bigint[])
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case deliveries.status
+               when 'pending' then greatest(deliveries.next_attempt_at, deliveries.captured_at)
+               when 'in_flight' then envelopes.dispatched_at
+               else deliveries.finished_at
+           end,
+           deliveries.delivery_id, deliveries.route,
+           case deliveries.status when 'pending' then 'waits' when 'in_flight' then 'in flight' else deliveries.status end,
+           case deliveries.status
+               when 'pending' then concat_ws('; ',
+                   case when deliveries.is_parked then 'behind another of its key'
+                        else nullif(crm_sync._destination_state(deliveries.destination), 'open') end,
+                   'next attempt at the time given')
+               when 'in_flight' then 'envelope ' || deliveries.envelope_id
+               when 'superseded' then 'by delivery ' || deliveries.superseded_by
+               when 'delivered' then ''
+               else deliveries.last_error_code
+           end
+    from crm_sync.deliveries
+    left join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+    where deliveries.delivery_id = any (p_delivery_ids);
+$$;
+
+create function crm_sync._operations_on(p_delivery_ids bigint[], p_table_name text, p_row_id text)
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select operations.operated_at, deliveries.delivery_id, deliveries.route, operations.action,
+           concat_ws(': ', 'by ' || operations.operator, operations.note)
+    from crm_sync.operations
+    left join crm_sync.deliveries
+      on deliveries.delivery_id = any (p_delivery_ids)
+     and operations.arguments -> 'delivery_ids' @> to_jsonb(deliveries.delivery_id)
+    where deliveries.delivery_id is not null
+       or (operations.arguments ->> 'table' = p_table_name and operations.arguments ->> 'row_id' = p_row_id);
+$$;
+
+create function crm_sync._require_attached(p_table regclass)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (select from crm_sync.attachments where attachments.table_name = crm_sync._table_name(p_table))
+        and not exists (select from crm_sync.related_attachments as related where related.table_name = crm_sync._table_name(p_table))
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = crm_sync._table_name(p_table)) then
+        raise exception 'nothing is captured from %', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', (
+                      select string_agg(attached.table_name, ', ' order by attached.table_name)
+                      from (select attachments.table_name from crm_sync.attachments
+                            union select related.table_name from crm_sync.related_attachments as related) as attached));
+    end if;
+end;
+$$;
+
+comment on function crm_sync.trace(regclass, text) is
+    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Error: CS023 nothing is captured from this table. No rows: nothing of this row was ever captured.';
+comment on function crm_sync._captures_of(bigint[]) is 'When they were captured.';
+comment on function crm_sync._attempts_of(bigint[]) is 'Their attempts.';
+comment on function crm_sync._states_of(bigint[]) is 'How they stand now.';
+comment on function crm_sync._operations_on(bigint[], text, text) is 'Operators'' calls that named one of them, or their row.';
+comment on function crm_sync._require_attached(regclass) is 'Raises CS023 unless something is, or was, captured from the table.';
+
+revoke all on function crm_sync.trace(regclass, text), crm_sync._captures_of(bigint[]), crm_sync._attempts_of(bigint[]),
+    crm_sync._states_of(bigint[]), crm_sync._operations_on(bigint[], text, text), crm_sync._require_attached(regclass) from public;
+grant execute on function crm_sync.trace(regclass, text) to crm_sync_reader, crm_sync_operator;
+
 -- sql/crm_sync/11_schedule/start_stop.sql
 
 -- start() and stop(): the schedule in pg_cron, and the one switch that everything that leaves asks first.
@@ -4686,7 +6019,7 @@ begin
     perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
-    update crm_sync.settings set is_running = true returning * into v_settings;
+    update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
     perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
     return v_settings;
 end;
@@ -4731,16 +6064,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_missing text;
+    v_missing text := crm_sync._missing_platform();
 begin
-    select string_agg(parts.name, ', ') into v_missing
-    from (values
-        ('pg_net (net.http_post)', to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is not null),
-        ('pg_net (net.wake)', to_regprocedure('net.wake()') is not null),
-        ('pg_cron (cron.schedule)', to_regprocedure('cron.schedule(text, text, text)') is not null),
-        ('Vault (vault.decrypted_secrets)', to_regclass('vault.decrypted_secrets') is not null)
-    ) as parts (name, is_there)
-    where not parts.is_there;
     if v_missing is not null then
         raise exception 'crm-sync can not start without %', v_missing
             using errcode = 'CS012', hint = 'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions.';

@@ -15,6 +15,10 @@ create table crm_sync.settings (
     keep_record_delivered     interval    not null default '7 days',
     keep_record_dead          interval    not null default '90 days',
     keep_trace                interval    not null default '180 days',
+    backlog_age_limit         interval    not null default '5 minutes',
+    silence_factor            int         not null default 10,
+    office_time_zone          text        not null default 'Europe/Paris',
+    started_on                text,
     constraint there_is_only_one_row check (only_row),
     constraint limits_are_positive check (
         max_requests_in_flight > 0
@@ -23,7 +27,9 @@ create table crm_sync.settings (
         and max_delivery_bytes >= max_envelope_bytes
         and max_posts_per_session >= 0
     ),
-    constraint lease_outlives_the_request check (lease > request_timeout)
+    constraint lease_outlives_the_request check (lease > request_timeout),
+    constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
+    constraint office_time_zone_is_known check (timestamptz '2000-01-01 00:00:00+00' at time zone office_time_zone is not null)
 );
 
 insert into crm_sync.settings default values;
@@ -49,6 +55,10 @@ comment on column crm_sync.settings.wake_after is 'Own requests that wait longer
 comment on column crm_sync.settings.keep_record_delivered is 'How long the record of a delivered, superseded or cancelled delivery is kept.';
 comment on column crm_sync.settings.keep_record_dead is 'How long the record of a dead delivery is kept.';
 comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
+comment on column crm_sync.settings.backlog_age_limit is 'What is due and has not left for longer turns health() red.';
+comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
+comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
+comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
 
 grant select on crm_sync.settings to crm_sync_reader, crm_sync_operator;
 

@@ -14,7 +14,7 @@ begin
     perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
-    update crm_sync.settings set is_running = true returning * into v_settings;
+    update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
     perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
     return v_settings;
 end;
@@ -59,16 +59,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_missing text;
+    v_missing text := crm_sync._missing_platform();
 begin
-    select string_agg(parts.name, ', ') into v_missing
-    from (values
-        ('pg_net (net.http_post)', to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is not null),
-        ('pg_net (net.wake)', to_regprocedure('net.wake()') is not null),
-        ('pg_cron (cron.schedule)', to_regprocedure('cron.schedule(text, text, text)') is not null),
-        ('Vault (vault.decrypted_secrets)', to_regclass('vault.decrypted_secrets') is not null)
-    ) as parts (name, is_there)
-    where not parts.is_there;
     if v_missing is not null then
         raise exception 'crm-sync can not start without %', v_missing
             using errcode = 'CS012', hint = 'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions.';

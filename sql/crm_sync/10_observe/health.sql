@@ -1,0 +1,82 @@
+-- health(): is all well, and if not, what mends it. One row per check, each in a block of its own; it waits for no lock
+-- and for no other machine: the function's reachability is what its last answer said.
+-- Definer: readers have no rights on Vault, pg_cron and the tables that hold personal data.
+
+create type crm_sync.finding as (
+    level   text,
+    detail  text,
+    mend    text
+);
+
+comment on type crm_sync.finding is
+    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look.';
+
+create function crm_sync.health(p_now timestamptz default clock_timestamp())
+returns table (check_name text, level text, detail text, mend text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '1ms'
+as $$
+begin
+    foreach check_name in array array[
+        'running', 'platform', 'secrets', 'pg_net_worker', 'pg_net_queue', 'cron_jobs', 'cron_runs', 'cron_history', 'tick',
+        'function', 'signature', 'breakers', 'paused', 'backlog', 'envelopes', 'dead_letters', 'silence',
+        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy'
+    ] loop
+        select finding.* into level, detail, mend from crm_sync._checked(check_name, p_now) as finding;
+        return next;
+    end loop;
+end;
+$$;
+
+create function crm_sync._checked(p_check text, p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_finding crm_sync.finding;
+begin
+    execute format('select finding.* from crm_sync.%I($1) as finding', '_check_' || p_check) into v_finding using p_now;
+    return v_finding;
+exception when others then
+    return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
+        when sqlstate = '55P03' then 'Another session holds a lock; look again.'
+        else 'See the check "platform".'
+    end)::crm_sync.finding;
+end;
+$$;
+
+create function crm_sync._finding(p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text)
+returns crm_sync.finding
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when p_is_ok then row('ok', p_fine, null)::crm_sync.finding else row(p_level, p_detail, p_mend)::crm_sync.finding end;
+$$;
+
+create function crm_sync._ago(p_at timestamptz, p_now timestamptz)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_at is null then 'never'
+        when p_now - p_at < interval '2 minutes' then greatest(0, round(extract(epoch from p_now - p_at))) || ' s ago'
+        when p_now - p_at < interval '2 hours' then floor(extract(epoch from p_now - p_at) / 60) || ' min ago'
+        when p_now - p_at < interval '2 days' then floor(extract(epoch from p_now - p_at) / 3600) || ' h ago'
+        else floor(extract(epoch from p_now - p_at) / 86400) || ' days ago'
+    end;
+$$;
+
+comment on function crm_sync.health(timestamptz) is
+    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for no lock and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
+comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
+comment on function crm_sync._finding(boolean, text, text, text, text) is 'ok with a word on what is fine, or else level, detail and mend.';
+comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words.';
+
+revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
+    crm_sync._finding(boolean, text, text, text, text), crm_sync._ago(timestamptz, timestamptz) from public;
+grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;

@@ -1,0 +1,223 @@
+-- The checks of health() on what carries us: the switch, extensions, Vault, pg_net, pg_cron, and the server itself.
+
+create function crm_sync._check_running(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_stopped crm_sync.operations;
+begin
+    select * into v_stopped from crm_sync.operations
+    where operations.action = 'stop' order by operations.operation_id desc limit 1;
+    return crm_sync._finding(
+        (select settings.is_running from crm_sync.settings), 'started', 'error',
+        coalesce(format('stopped by %s %s', v_stopped.operator, crm_sync._ago(v_stopped.operated_at, p_now)), 'never started')
+            || ': nothing leaves, capture goes on',
+        'select crm_sync.start();');
+end;
+$$;
+
+create function crm_sync._check_platform(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing text := crm_sync._missing_platform();
+begin
+    return crm_sync._finding(
+        v_missing is null, 'pg_net, pg_cron and Vault are there', 'error', 'missing: ' || v_missing,
+        'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions. Then select crm_sync.start();');
+end;
+$$;
+
+create function crm_sync._check_secrets(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function crm_sync.function_access := crm_sync._function_access();
+    v_wrong    text;
+begin
+    select string_agg(said.wrong, '; ') into v_wrong
+    from (values
+        (case when v_function.url is null then 'crm_sync_function_url is missing'
+              when v_function.url !~ '^https?://' then 'crm_sync_function_url is no URL' end),
+        (case when v_function.secrets is null then 'crm_sync_signing_secret is missing'
+              when exists (select from unnest(v_function.secrets) as secrets (secret)
+                           where secrets.secret !~ '^whsec_([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$')
+              then 'crm_sync_signing_secret is not whsec_<base64>' end)
+    ) as said (wrong);
+    return crm_sync._finding(
+        v_wrong is null, 'Vault holds URL and signing secret', 'error', v_wrong,
+        'select vault.create_secret(''whsec_…'', ''crm_sync_signing_secret''); to change one: select vault.update_secret(id, ''…'') from vault.secrets where name = ''…''; the function must know the same signing secret.');
+end;
+$$;
+
+create function crm_sync._check_pg_net_worker(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_up boolean := crm_sync._pg_net_is_up();
+begin
+    if v_is_up is null then
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;')::crm_sync.finding;
+    end if;
+    return crm_sync._finding(
+        v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
+        'select net.worker_restart(); if that does not help, restart the database.');
+end;
+$$;
+
+create function crm_sync._check_pg_net_queue(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queued record;
+begin
+    select count(*) as ours, min(envelopes.dispatched_at) as oldest_at into v_queued
+    from crm_sync.envelopes
+    join net.http_request_queue as queue
+      on queue.id = envelopes.request_id and queue.headers ->> 'webhook-id' = envelopes.envelope_id::text
+    where envelopes.status = 'in_flight';
+    return crm_sync._finding(
+        v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds'
+            or crm_sync._pg_net_is_up() is false,
+        format('%s of our requests wait in pg_net', v_queued.ours), 'error',
+        format('%s of our requests wait in pg_net, the oldest since %s', v_queued.ours, crm_sync._ago(v_queued.oldest_at, p_now)),
+        'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;');
+end;
+$$;
+
+create function crm_sync._check_cron_jobs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing text;
+begin
+    if not (select settings.is_running from crm_sync.settings) then
+        return row('ok', 'none while stopped', null)::crm_sync.finding;
+    end if;
+    select string_agg(wanted.name, ', ' order by wanted.name) into v_missing
+    from unnest(array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair']) as wanted (name)
+    where not exists (
+        select from cron.job as jobs
+        where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
+    );
+    return crm_sync._finding(
+        v_missing is null, 'all four are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
+end;
+$$;
+
+create function crm_sync._check_cron_runs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failing text;
+begin
+    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname) into v_failing
+    from cron.job as jobs
+    cross join lateral (
+        select runs.status, runs.start_time
+        from cron.job_run_details as runs
+        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed')
+        order by runs.runid desc
+        limit 1
+    ) as last
+    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair') and last.status = 'failed';
+    return crm_sync._finding(
+        v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
+        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;');
+end;
+$$;
+
+create function crm_sync._check_cron_history(p_now timestamptz, p_limit int default 100000)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint := (select count(*) from (select from cron.job_run_details limit p_limit + 1) as some_runs);
+begin
+    return crm_sync._finding(
+        v_count <= p_limit, format('%s lines in cron.job_run_details', v_count), 'warning',
+        format('more than %s lines in cron.job_run_details', p_limit),
+        'select * from crm_sync.purge(); takes away ours; those of other jobs: delete from cron.job_run_details where end_time < now() - interval ''7 days'';');
+end;
+$$;
+
+create function crm_sync._check_tick(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job   record;
+    v_last  timestamptz;
+    v_limit interval;
+begin
+    select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
+    if v_job.jobid is null then
+        return row('ok', 'not scheduled: see cron_jobs', null)::crm_sync.finding;
+    end if;
+    v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
+    select runs.start_time into v_last from cron.job_run_details as runs
+    where runs.jobid = v_job.jobid order by runs.runid desc limit 1;
+    if v_last is null and current_setting('cron.log_run', true) = 'off' then
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on')::crm_sync.finding;
+    end if;
+    return crm_sync._finding(
+        coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,
+        case when v_last is null then 'started, the first tick is to come' else 'last tick ' || crm_sync._ago(v_last, p_now) end, 'error',
+        'last tick ' || crm_sync._ago(v_last, p_now),
+        'Is pg_cron at work? select * from cron.job_run_details order by runid desc limit 5; does a tick hang? select pid, wait_event, query from pg_stat_activity where query like ''%crm_sync.tick%''; by hand: select * from crm_sync.tick();');
+end;
+$$;
+
+create function crm_sync._check_restored_copy(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_started_on text := (select settings.started_on from crm_sync.settings);
+begin
+    return crm_sync._finding(
+        coalesce(v_started_on = crm_sync._server_identity(), true), 'the server on which it was started', 'error',
+        'this is not the server on which it was started: a restored backup, a copy, or a new primary',
+        'A copy must not send: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault. If this is the original: select crm_sync.start(); says so.');
+end;
+$$;
+
+comment on function crm_sync._check_running(timestamptz) is 'Check: started.';
+comment on function crm_sync._check_platform(timestamptz) is 'Check: extensions are there.';
+comment on function crm_sync._check_secrets(timestamptz) is 'Check: Vault holds what dispatch needs, in the right form.';
+comment on function crm_sync._check_pg_net_worker(timestamptz) is 'Check: pg_net''s worker runs.';
+comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
+comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled and active.';
+comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
+comment on function crm_sync._check_cron_history(timestamptz, int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
+comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran within the last minute (15 where it is not scheduled by seconds).';
+comment on function crm_sync._check_restored_copy(timestamptz) is 'Check: server, timeline and database are those of the last start().';
+
+revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_restored_copy(timestamptz) from public;

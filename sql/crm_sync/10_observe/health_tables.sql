@@ -1,0 +1,237 @@
+-- The checks of health() on capture: its triggers, the tables under them, and what it missed.
+
+create function crm_sync._check_triggers(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_off     text;
+    v_dropped text;
+begin
+    select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
+               filter (where triggers.tgenabled not in ('O', 'A')),
+           string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
+               filter (where triggers.oid is null)
+    into v_off, v_dropped
+    from (
+        select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
+        union
+        select attachments.table_name, 'crm_sync_capture_update' from crm_sync.attachments
+        union
+        select related.table_name, 'crm_sync_capture_update' from crm_sync.related_attachments as related
+        union
+        values ('crm_sync.deliveries', 'dispatch_at_commit')
+    ) as wanted
+    left join pg_catalog.pg_trigger as triggers
+      on triggers.tgrelid = to_regclass(wanted.table_name) and triggers.tgname = wanted.trigger
+    where to_regclass(wanted.table_name) is not null;
+    return crm_sync._finding(
+        v_off is null and v_dropped is null, 'all there and enabled', 'error',
+        concat_ws('; ', 'dropped: ' || v_dropped, 'disabled: ' || v_off),
+        concat_ws(' ',
+            case when v_dropped is not null then 'select crm_sync.reattach();' end,
+            case when v_off is not null then 'alter table … enable trigger …;' end,
+            'Then what was missed: select * from crm_sync.repair_missing();'));
+end;
+$$;
+
+create function crm_sync._check_columns(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_broken text;
+begin
+    select string_agg(coalesce(
+        case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+        attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
+        crm_sync._why_not_captured(attached.table_name)
+    ), '; ' order by attached.table_name) into v_broken
+    from (
+        select attachments.table_name from crm_sync.attachments
+        union
+        select related.table_name from crm_sync.related_attachments as related
+    ) as attached;
+    return crm_sync._finding(
+        v_broken is null, 'the tables are as they were attached', 'error', v_broken,
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;');
+end;
+$$;
+
+create function crm_sync._missing_columns(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select string_agg(distinct quote_ident(named.name), ', ')
+        from (
+            select unnest(attachments.watched || attachments.columns) as name
+            from crm_sync.attachments where attachments.table_name = p_table_name
+            union
+            select unnest(related.watched)
+            from crm_sync.related_attachments as related where related.table_name = p_table_name
+        ) as named
+        where not exists (
+            select from pg_catalog.pg_attribute as attributes
+            where attributes.attrelid = to_regclass(p_table_name) and attributes.attname = named.name
+              and attributes.attnum > 0 and not attributes.attisdropped
+        )
+    );
+end;
+$$;
+
+create function crm_sync._why_not_captured(p_table_name text)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_evaluable(p_table_name);
+    return null;
+exception
+    when sqlstate 'CS004' then
+        -- Names a column or function at most; anything else that goes wrong here is no fault of the table.
+        return case when sqlerrm ~ '(does not exist|is of type|cannot cast|operator)' then crm_sync._harmless_message(sqlstate, sqlerrm) end;
+end;
+$$;
+
+create function crm_sync._check_capture_failures(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failed record;
+begin
+    select count(*) as count, min(failures.failed_at) as oldest_at,
+           string_agg(distinct format('%s (SQLSTATE %s)', failures.table_name, failures.sql_state), ', ') as tables,
+           min(failures.detail) as detail
+    into v_failed
+    from crm_sync.capture_failures as failures;
+    return crm_sync._finding(
+        v_failed.count = 0, 'none', 'error',
+        format('%s statements wait to be captured, the oldest since %s: %s', v_failed.count,
+               crm_sync._ago(v_failed.oldest_at, p_now), concat_ws(': ', v_failed.tables, v_failed.detail)),
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.');
+end;
+$$;
+
+create function crm_sync._check_unstored_changes(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_seen  crm_sync.unstored_seen;
+    v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
+begin
+    select * into strict v_seen from crm_sync.unstored_seen;
+    return crm_sync._finding(
+        coalesce(v_value, 0) <= v_seen.value and v_seen.horizon is null, 'none', 'warning',
+        'changes could be neither captured nor stored; the tick looks for them',
+        'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
+end;
+$$;
+
+create function crm_sync._check_missing_rows(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+    v_found      text;
+    v_missing    text;
+    v_skipped    text;
+begin
+    for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        if not crm_sync._is_quick_to_search(v_table_name) then
+            v_skipped := concat_ws(', ', v_skipped, v_table_name);
+            continue;
+        end if;
+        begin
+            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', ') into v_found
+            from (
+                select gaps.route, count(*) as count
+                from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
+                where not exists (
+                    select from crm_sync.capture_failures as failures
+                    where failures.table_name = v_table_name and gaps.row_id = any (failures.row_ids))
+                group by gaps.route
+            ) as missing;
+            v_missing := concat_ws(', ', v_missing, v_found);
+        exception when undefined_column or undefined_table or undefined_function or datatype_mismatch then
+            v_skipped := concat_ws(', ', v_skipped, v_table_name);
+        end;
+    end loop;
+    return crm_sync._finding(
+        coalesce(v_missing, '') = '', 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
+        'never sent as they are: ' || v_missing,
+        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');');
+end;
+$$;
+
+create function crm_sync._is_quick_to_search(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A small table, or one with an index that begins with the time column.
+    return exists (
+        select from pg_catalog.pg_attribute as attributes
+        join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
+        where attributes.attrelid = to_regclass(p_table_name)
+          and attributes.attname in ('updated_at', 'created_at') and not attributes.attisdropped
+          and (classes.reltuples <= 100000 and classes.relkind = 'r' and classes.relpages <= 10000
+               or exists (
+                   select from pg_catalog.pg_index as indexes
+                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
+                     and attributes.attnum = (
+                         select others.attnum from pg_catalog.pg_attribute as others
+                         where others.attrelid = classes.oid and others.attname in ('updated_at', 'created_at') and not others.attisdropped
+                         order by others.attname desc limit 1)))
+    );
+end;
+$$;
+
+create function crm_sync._check_faults(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_faults text;
+begin
+    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; ') into v_faults
+    from crm_sync.faults
+    where faults.noticed_at > p_now - interval '10 minutes';
+    return crm_sync._finding(
+        v_faults is null, 'none in ten minutes', 'warning', v_faults,
+        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.');
+end;
+$$;
+
+comment on function crm_sync._check_triggers(timestamptz) is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
+comment on function crm_sync._check_columns(timestamptz) is 'Check: attached tables have what attach() was told of.';
+comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
+comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
+comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
+comment on function crm_sync._check_unstored_changes(timestamptz) is 'Check: every change could at least be stored.';
+comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_missing() finds nothing of the last day, in the tables where it is quick.';
+comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is cheap.';
+comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
+
+revoke all on function crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._missing_columns(text),
+    crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(timestamptz),
+    crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;

@@ -1,0 +1,71 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+-- A system at work: started, ticking, pg_net's worker there, every check green.
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+set local application_name = 'pg_net 0.20.4 worker';
+-- A sequence forgets nothing of what was rolled back.
+update crm_sync.unstored_seen set value = coalesce((select last_value from crm_sync.unstored_changes where is_called), 0);
+select crm_sync.start();
+create function pg_temp.has_run(p_status text, p_ago interval default '0') returns void language sql as $$
+    insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
+    select (select coalesce(max(runid), 0) + 1 from cron.job_run_details), jobid, current_user, command, p_status, now() - p_ago, now() - p_ago
+    from cron.job where jobname = 'crm_sync_tick'
+$$;
+select pg_temp.has_run('succeeded');
+create function pg_temp.red() returns text[] language sql as
+    $$ select coalesce(array_agg(check_name || ' ' || level order by check_name), '{}') from crm_sync.health() where level <> 'ok' $$;
+
+-- The function's answer to each request of ours in pg_net's queue, signed as it signs; http_status, id and headers as pg_net keeps them.
+create function pg_temp.answer(p_outcome text, p_fields jsonb default '{}')
+returns void
+language sql
+as $$
+    with requests as (
+        delete from net.http_request_queue as queue
+        using crm_sync.envelopes
+        where envelopes.request_id = queue.id and envelopes.status = 'in_flight'
+        returning queue.id, envelopes.envelope_id, convert_from(queue.body, 'UTF8')::jsonb -> 'deliveries' as deliveries
+    ),
+    answers as (
+        select requests.id, requests.envelope_id::text, jsonb_build_object(
+            'envelope_id', requests.envelope_id,
+            'results', (
+                select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', p_outcome) || p_fields)
+                from jsonb_array_elements(requests.deliveries) as delivery
+            ))::text as content
+        from requests
+    )
+    insert into net._http_response (id, status_code, headers, content, created)
+    select answers.id, 200, jsonb_build_object(
+               'webhook-id', answers.envelope_id,
+               'webhook-timestamp', '1760000000',
+               'webhook-signature', crm_sync._signatures(
+                   answers.envelope_id, '1760000000', answers.content, array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])),
+           answers.content, now()
+    from answers;
+$$;
+
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+set constraints all deferred;
+insert into net._http_response (id, status_code, content) select request_id, null, null from crm_sync.envelopes where status = 'in_flight';
+delete from net.http_request_queue;
+select crm_sync.tick();
+select is(pg_temp.red(), array['function error']::text[], 'that check alone');
+select is((select detail from crm_sync.health(now()) where check_name = 'function'), 'no answer from the function, since 0 s ago; answered never', 'in words');
+update crm_sync.deliveries set next_attempt_at = now() - interval '1 second' where status = 'pending';
+select crm_sync.tick();
+select pg_temp.answer('delivered');
+select crm_sync.tick();
+select is(pg_temp.red(), '{}', 'green when it is mended');
+
+select * from finish();
+rollback;

@@ -1,0 +1,35 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+-- A system at work: started, ticking, pg_net's worker there, every check green.
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+set local application_name = 'pg_net 0.20.4 worker';
+-- A sequence forgets nothing of what was rolled back.
+update crm_sync.unstored_seen set value = coalesce((select last_value from crm_sync.unstored_changes where is_called), 0);
+select crm_sync.start();
+create function pg_temp.has_run(p_status text, p_ago interval default '0') returns void language sql as $$
+    insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
+    select (select coalesce(max(runid), 0) + 1 from cron.job_run_details), jobid, current_user, command, p_status, now() - p_ago, now() - p_ago
+    from cron.job where jobname = 'crm_sync_tick'
+$$;
+select pg_temp.has_run('succeeded');
+create function pg_temp.red() returns text[] language sql as
+    $$ select coalesce(array_agg(check_name || ' ' || level order by check_name), '{}') from crm_sync.health() where level <> 'ok' $$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+set constraints all immediate;
+set constraints all deferred;
+update crm_sync.envelopes set dispatched_at = now() - interval '40 seconds';
+select is(pg_temp.red(), array['pg_net_queue error']::text[], 'that check alone');
+select is((select detail from crm_sync.health(now()) where check_name = 'pg_net_queue'), '1 of our requests wait in pg_net, the oldest since 40 s ago', 'in words');
+update crm_sync.envelopes set dispatched_at = now();
+select is(pg_temp.red(), '{}', 'green when it is mended');
+
+select * from finish();
+rollback;

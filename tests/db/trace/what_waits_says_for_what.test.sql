@@ -1,0 +1,35 @@
+begin;
+set local search_path = public, extensions;
+select plan(2);
+-- A system at work: started, ticking, pg_net's worker there, every check green.
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+set local application_name = 'pg_net 0.20.4 worker';
+-- A sequence forgets nothing of what was rolled back.
+update crm_sync.unstored_seen set value = coalesce((select last_value from crm_sync.unstored_changes where is_called), 0);
+select crm_sync.start();
+create function pg_temp.has_run(p_status text, p_ago interval default '0') returns void language sql as $$
+    insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
+    select (select coalesce(max(runid), 0) + 1 from cron.job_run_details), jobid, current_user, command, p_status, now() - p_ago, now() - p_ago
+    from cron.job where jobname = 'crm_sync_tick'
+$$;
+select pg_temp.has_run('succeeded');
+create function pg_temp.red() returns text[] language sql as
+    $$ select coalesce(array_agg(check_name || ' ' || level order by check_name), '{}') from crm_sync.health() where level <> 'ok' $$;
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+
+select crm_sync.pause('monelec');
+select results_eq($$select step, detail from crm_sync.trace('leads', '10000000-0000-4000-8000-000000000001')$$,
+    $$values ('captured', 'INSERT of public.leads 10000000-0000-4000-8000-000000000001'), ('waits', 'paused; next attempt at the time given')$$, 'of a delivery');
+insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state) values ('public.orders', 'INSERT', '{1}', '[]', '[]', '55P03');
+select results_eq($$select step, detail ~ '^SQLSTATE 55P03; captured again' from crm_sync.trace('orders', '1')$$,
+    $$values ('missed by capture', true)$$, 'of a change that capture could not write');
+
+select * from finish();
+rollback;
