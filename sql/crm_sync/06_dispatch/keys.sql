@@ -41,10 +41,11 @@ begin
         where deliveries.ordering_key = any (p_keys)
           and deliveries.destination = p_destination
           and deliveries.status in ('pending', 'in_flight')
-          and not exists (
-              select from crm_sync.deliveries as coverers
-              where coverers.delivery_id = deliveries.covered_by and coverers.status in ('pending', 'in_flight')
-          )
+          and (deliveries.covered_by is null or coalesce((
+              select coverers.status not in ('pending', 'in_flight')
+              from crm_sync.deliveries as coverers
+              where coverers.delivery_id = deliveries.covered_by
+          ), true))
         window key_order as (
             partition by deliveries.ordering_key
             order by deliveries.claimed_at nulls last, deliveries.delivery_id

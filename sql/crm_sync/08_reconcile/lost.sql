@@ -31,11 +31,15 @@ begin
             deliveries.delivery_id, deliveries.envelope_id, 'unknown', true, false, null, null, 'request_lost',
             'pg_net holds neither the request nor an answer; it may have arrived'
         )::crm_sync.settlement), '{}')
-        from crm_sync.deliveries
-        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+        from crm_sync.envelopes
+        cross join lateral (
+            select in_flight.delivery_id, in_flight.envelope_id
+            from crm_sync.deliveries as in_flight
+            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
+            offset 0
+        ) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
           and envelopes.status = 'lost'
-          and deliveries.status = 'in_flight'
     );
 end;
 $$;

@@ -41,8 +41,8 @@ returns table (
     status_code int, headers jsonb, content text
 )
 language plpgsql
--- pg_net's queue has no index: where the tick forbids to read a table from end to end, a plan over it is a guess.
-set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
+-- pg_net's queue has no index: it is read from end to end, and once, however few in flight the statistics promise.
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on' set enable_nestloop = 'off'
 as $$
 begin
     -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
@@ -101,7 +101,12 @@ begin
             end
         )::crm_sync.settlement), '{}')
         from crm_sync.envelopes
-        join crm_sync.deliveries on deliveries.envelope_id = envelopes.envelope_id and deliveries.status = 'in_flight'
+        cross join lateral (
+            select in_flight.delivery_id, in_flight.envelope_id
+            from crm_sync.deliveries as in_flight
+            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
+            offset 0
+        ) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
     );
 end;

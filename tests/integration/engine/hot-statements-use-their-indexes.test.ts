@@ -39,22 +39,37 @@ test.each(
   },
 );
 
-test.each(["never analyzed", "analyzed"] as const)(
-  "of 200,000 that are due a tick reads those that it sends, and settles those that it sent: %s",
+test.each([
+  ["open-breaker", "never analyzed", null],
+  ["open-breaker", "analyzed", null],
+  // What the last analyze saw had been delivered; then a burst.
+  [
+    "finished",
+    "analyzed",
+    "insert into leads (email) select 'lea@example.test' from generate_series(1, 6000)",
+  ],
+] as const)(
+  "of thousands that are due a tick reads those that it sends, and settles those that it sent: %s, %s",
   { timeout: 180_000 },
-  async (statistics) => {
-    const session = await openWithLedger("open-breaker", statistics);
+  async (ledger, statistics, burst) => {
+    const session = await openWithLedger(ledger, statistics);
     await session.client.query(
       "update crm_sync.breakers set state = 'closed', open_until = null where breaker = 'monelec'",
     );
+    if (burst) await session.client.query(burst);
     const scans = await session.scansOf(TICK);
     await answerAll(session);
     scans.push(...(await session.scansOf(TICK)));
 
     expect(scans.filter((scan) => readsMoreThan(0, scan)).length).toBeGreaterThan(10);
-    expect(scans.filter((scan) => readsMoreThan(IN_FLIGHT + FEW, scan))).toEqual([]);
+    expect(scans.filter((scan) => readsMoreThan(limitOf(scan), scan))).toEqual([]);
   },
 );
+
+/** A join may try each row with the three breakers, not with each other row. */
+function limitOf({ table }: Scan): number {
+  return table ? IN_FLIGHT + FEW : 5 * IN_FLIGHT;
+}
 
 function readsMoreThan(limit: number, { table, rows }: Scan): boolean {
   return table?.startsWith("net.") !== true && rows > limit;
