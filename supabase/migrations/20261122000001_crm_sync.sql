@@ -111,6 +111,8 @@ create table crm_sync.settings (
     silence_factor            int         not null default 10,
     office_time_zone          text        not null default 'Europe/Paris',
     started_on                text,
+    administrator_claim       text[]      not null default '{app_metadata,role}',
+    administrator_roles       text[]      not null default '{admin}',
     constraint there_is_only_one_row check (only_row),
     constraint limits_are_positive check (
         max_requests_in_flight > 0
@@ -121,6 +123,9 @@ create table crm_sync.settings (
     ),
     constraint lease_outlives_the_request check (lease > request_timeout),
     constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
+    constraint nobody_makes_themselves_administrator check (
+        cardinality(administrator_claim) > 0 and administrator_claim[1] <> 'user_metadata'
+    ),
     constraint office_time_zone_is_known check (timestamptz '2000-01-01 00:00:00+00' at time zone office_time_zone is not null)
 );
 
@@ -151,6 +156,10 @@ comment on column crm_sync.settings.backlog_age_limit is 'What is due and has no
 comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
 comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
+comment on column crm_sync.settings.administrator_claim is
+    'Where a signed-in person''s token says that they are an administrator: a path into its claims. Never user_metadata, which people write themselves.';
+comment on column crm_sync.settings.administrator_roles is
+    'What stands there, as text or in a list, of those who may use the dashboard''s functions.';
 
 grant select on crm_sync.settings to crm_sync_reader, crm_sync_operator;
 
@@ -2342,10 +2351,11 @@ begin
         where deliveries.ordering_key = any (p_keys)
           and deliveries.destination = p_destination
           and deliveries.status in ('pending', 'in_flight')
-          and not exists (
-              select from crm_sync.deliveries as coverers
-              where coverers.delivery_id = deliveries.covered_by and coverers.status in ('pending', 'in_flight')
-          )
+          and (deliveries.covered_by is null or coalesce((
+              select coverers.status not in ('pending', 'in_flight')
+              from crm_sync.deliveries as coverers
+              where coverers.delivery_id = deliveries.covered_by
+          ), true))
         window key_order as (
             partition by deliveries.ordering_key
             order by deliveries.claimed_at nulls last, deliveries.delivery_id
@@ -3441,11 +3451,15 @@ begin
             deliveries.delivery_id, deliveries.envelope_id, 'unknown', true, false, null, null, 'request_lost',
             'pg_net holds neither the request nor an answer; it may have arrived'
         )::crm_sync.settlement), '{}')
-        from crm_sync.deliveries
-        join crm_sync.envelopes on envelopes.envelope_id = deliveries.envelope_id
+        from crm_sync.envelopes
+        cross join lateral (
+            select in_flight.delivery_id, in_flight.envelope_id
+            from crm_sync.deliveries as in_flight
+            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
+            offset 0
+        ) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
           and envelopes.status = 'lost'
-          and deliveries.status = 'in_flight'
     );
 end;
 $$;
@@ -3642,8 +3656,8 @@ returns table (
     status_code int, headers jsonb, content text
 )
 language plpgsql
--- pg_net's queue has no index: where the tick forbids to read a table from end to end, a plan over it is a guess.
-set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
+-- pg_net's queue has no index: it is read from end to end, and once, however few in flight the statistics promise.
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on' set enable_nestloop = 'off'
 as $$
 begin
     -- An answer's created is the start of pg_net's batch, which can lie before our dispatch; it is the one indexed column.
@@ -3702,7 +3716,12 @@ begin
             end
         )::crm_sync.settlement), '{}')
         from crm_sync.envelopes
-        join crm_sync.deliveries on deliveries.envelope_id = envelopes.envelope_id and deliveries.status = 'in_flight'
+        cross join lateral (
+            select in_flight.delivery_id, in_flight.envelope_id
+            from crm_sync.deliveries as in_flight
+            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
+            offset 0
+        ) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
     );
 end;
@@ -4246,8 +4265,11 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into crm_sync.operations (action, arguments, affected_count, note)
-    values (p_action, jsonb_strip_nulls(p_arguments), p_affected_count, p_note);
+    insert into crm_sync.operations (operator, action, arguments, affected_count, note)
+    values (
+        -- Behind the data API every session is the same user: the token says for whom.
+        concat_ws(' for ', session_user, nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'),
+        p_action, jsonb_strip_nulls(p_arguments), p_affected_count, p_note);
 end;
 $$;
 
@@ -6146,3 +6168,248 @@ comment on function crm_sync._tick_step(text, timestamptz) is 'One step of the t
 comment on function crm_sync._require_read_committed() is 'Raises CS011 under repeatable read or serializable.';
 
 revoke all on function crm_sync.tick(timestamptz), crm_sync._tick_step(text, timestamptz), crm_sync._require_read_committed() from public;
+
+-- sql/crm_sync/12_dashboard/definers.sql
+
+-- What the application's dashboard may ask for, with the owner's rights: the only functions of this schema that the data
+-- API's roles may execute, and each first looks whether the caller is an administrator.
+
+create function crm_sync.dashboard_deliveries(p_table text, p_row_id text, p_status text, p_before bigint, p_limit int)
+returns table (
+    delivery_id bigint, captured_at timestamptz, route text, destination text, table_name text, row_id text, status text,
+    attempt_count int, next_attempt_at timestamptz, last_status int, last_error_code text, last_error text, finished_at timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    perform crm_sync._require_administrator();
+    if p_status <> all (array['pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled']) then
+        raise exception 'there is no status "%"', p_status
+            using errcode = 'CS024', hint = 'pending, in_flight, delivered, dead, superseded, cancelled';
+    end if;
+    return query
+    select deliveries.delivery_id, deliveries.captured_at, deliveries.route, deliveries.destination, deliveries.table_name,
+           deliveries.row_id, deliveries.status, deliveries.attempt_count,
+           case when deliveries.status = 'pending' then deliveries.next_attempt_at end,
+           deliveries.last_status, deliveries.last_error_code, deliveries.last_error, deliveries.finished_at
+    from crm_sync.deliveries
+    where (p_table is null or deliveries.table_name = crm_sync._attached_table(p_table))
+      and (p_row_id is null or deliveries.row_id = p_row_id)
+      and (p_status is null or deliveries.status = p_status)
+      and (p_before is null or deliveries.delivery_id < p_before)
+    order by deliveries.delivery_id desc
+    limit least(greatest(p_limit, 1), 1000);
+end;
+$$;
+
+create function crm_sync.dashboard_row_status(p_table text, p_row_id text)
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_administrator();
+    return crm_sync.row_status(crm_sync._attached_table(p_table)::regclass, p_row_id);
+end;
+$$;
+
+create function crm_sync.dashboard_redeliver(p_delivery_ids bigint[], p_table text, p_row_id text, p_note text)
+returns table (delivery_id bigint, redelivered boolean, status text, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_ids bigint[] := p_delivery_ids;
+begin
+    perform crm_sync._require_administrator();
+    if num_nulls(p_delivery_ids, p_table) <> 1 or num_nulls(p_table, p_row_id) = 1 then
+        raise exception 'redeliver what?' using errcode = 'CS025', hint = 'Give p_delivery_ids, or p_table and p_row_id.';
+    end if;
+    if p_table is not null then
+        -- Of each route the newest: what is older has been told, or is no longer true.
+        v_ids := array(
+            select max(deliveries.delivery_id) from crm_sync.deliveries
+            where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._attached_table(p_table)
+            group by deliveries.route);
+    end if;
+    if v_ids = '{}' then
+        return query select null::bigint, false, null::text, 'nothing was captured of this row';
+        return;
+    end if;
+    for delivery_id, redelivered, reason in select results.* from crm_sync.redeliver(v_ids, false, p_note) as results loop
+        status := (select deliveries.status from crm_sync.deliveries where deliveries.delivery_id = dashboard_redeliver.delivery_id);
+        return next;
+    end loop;
+end;
+$$;
+
+create function crm_sync.dashboard_health()
+returns table (check_name text, level text, detail text, mend text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_administrator();
+    return query select * from crm_sync.health();
+end;
+$$;
+
+comment on function crm_sync.dashboard_deliveries(text, text, text, bigint, int) is 'Behind public.crm_sync_deliveries(). Roles: authenticated, service_role.';
+comment on function crm_sync.dashboard_row_status(text, text) is 'Behind public.crm_sync_row_status(). Roles: authenticated, service_role.';
+comment on function crm_sync.dashboard_redeliver(bigint[], text, text, text) is 'Behind public.crm_sync_redeliver(). Roles: authenticated, service_role.';
+comment on function crm_sync.dashboard_health() is 'Behind public.crm_sync_health(). Roles: authenticated, service_role.';
+
+revoke all on function crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text),
+    crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health() from public;
+grant execute on function crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text),
+    crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health() to authenticated, service_role;
+
+-- sql/crm_sync/12_dashboard/public.sql
+
+-- What @supabase/supabase-js calls: rpc('crm_sync_redeliver', { p_table: 'requests', p_row_id: id }). Invoker functions;
+-- who may is decided behind them. Not for anon.
+
+create function public.crm_sync_deliveries(
+    p_table text default null, p_row_id text default null, p_status text default null,
+    p_before bigint default null, p_limit int default 50
+)
+returns table (
+    delivery_id bigint, captured_at timestamptz, route text, destination text, table_name text, row_id text, status text,
+    attempt_count int, next_attempt_at timestamptz, last_status int, last_error_code text, last_error text, finished_at timestamptz
+)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select * from crm_sync.dashboard_deliveries(p_table, p_row_id, p_status, p_before, p_limit);
+$$;
+
+create function public.crm_sync_row_status(p_table text, p_row_id text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select crm_sync.dashboard_row_status(p_table, p_row_id);
+$$;
+
+create function public.crm_sync_redeliver(
+    p_delivery_ids bigint[] default null, p_table text default null, p_row_id text default null, p_note text default null
+)
+returns table (delivery_id bigint, redelivered boolean, status text, reason text)
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    select * from crm_sync.dashboard_redeliver(p_delivery_ids, p_table, p_row_id, p_note);
+$$;
+
+create function public.crm_sync_health()
+returns table (check_name text, level text, detail text, mend text)
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    select * from crm_sync.dashboard_health();
+$$;
+
+comment on function public.crm_sync_deliveries(text, text, text, bigint, int) is
+    'Deliveries, newest first, 50 by default and 1,000 at most; by table, row id and status; p_before: those before this id. No personal data, changes nothing. For administrators (crm_sync.settings.administrator_claim) and the server''s key. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS024 no such status.';
+comment on function public.crm_sync_row_status(text, text) is
+    'A row in a few words: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity''. Changes nothing. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table.';
+comment on function public.crm_sync_redeliver(bigint[], text, text, text) is
+    'Sends deliveries again, by their ids or the newest of each route of a row; says of each its new status, or why it was refused. Leaves a line in crm_sync.operations. Safe to repeat: what is pending stays so. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS025 neither ids nor a row.';
+comment on function public.crm_sync_health() is 'crm_sync.health(), for a status page. Changes nothing. For administrators. Error: 42501 not an administrator.';
+
+revoke all on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),
+    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() from public, anon, authenticated, service_role;
+grant execute on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),
+    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() to authenticated, service_role;
+
+-- sql/crm_sync/12_dashboard/rights.sql
+
+-- Who may use the dashboard's functions: a signed-in administrator by their token's claim, and the server's own key.
+
+create function crm_sync._is_administrator()
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_settings crm_sync.settings;
+    v_claim    jsonb;
+begin
+    -- The caller's role, whoever's rights this runs with: the data API sets it for each call.
+    if current_setting('role') = 'service_role' then
+        return true;
+    end if;
+    select * into strict v_settings from crm_sync.settings;
+    v_claim := nullif(current_setting('request.jwt.claims', true), '')::jsonb #> v_settings.administrator_claim;
+    return current_setting('role') = 'authenticated' and coalesce(case jsonb_typeof(v_claim)
+        when 'string' then v_claim #>> '{}' = any (v_settings.administrator_roles)
+        when 'array' then v_claim ?| v_settings.administrator_roles
+    end, false);
+end;
+$$;
+
+create function crm_sync._require_administrator()
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not crm_sync._is_administrator() then
+        raise exception 'only an administrator may do this'
+            using errcode = '42501',
+                  hint = format('The signed-in person''s token must say so at %s (crm_sync.settings.administrator_claim, administrator_roles).',
+                                (select array_to_string(settings.administrator_claim, '.') from crm_sync.settings));
+    end if;
+end;
+$$;
+
+create function crm_sync._attached_table(p_table text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+begin
+    select attached.table_name into v_table_name
+    from (
+        select attachments.table_name from crm_sync.attachments
+        union
+        select related.table_name from crm_sync.related_attachments as related
+    ) as attached
+    where attached.table_name in (p_table, 'public.' || p_table, 'public.' || quote_ident(p_table))
+    order by attached.table_name = p_table desc
+    limit 1;
+    if v_table_name is null then
+        raise exception 'nothing is captured from "%"', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', (
+                      select string_agg(distinct attachments.table_name, ', ') from crm_sync.attachments));
+    end if;
+    return v_table_name;
+end;
+$$;
+
+comment on function crm_sync._is_administrator() is
+    'Whether the caller''s token names an administrator (settings.administrator_claim), or they hold the server''s key.';
+comment on function crm_sync._require_administrator() is 'Raises 42501 unless the caller is an administrator.';
+comment on function crm_sync._attached_table(text) is 'The full name of an attached table, given with or without public. Raises CS023 unless there is one.';
+
+revoke all on function crm_sync._is_administrator(), crm_sync._require_administrator(), crm_sync._attached_table(text) from public;
+
+-- To call what is granted below; every table and every other function stays closed.
+grant usage on schema crm_sync to authenticated, service_role;

@@ -19,6 +19,8 @@ create table crm_sync.settings (
     silence_factor            int         not null default 10,
     office_time_zone          text        not null default 'Europe/Paris',
     started_on                text,
+    administrator_claim       text[]      not null default '{app_metadata,role}',
+    administrator_roles       text[]      not null default '{admin}',
     constraint there_is_only_one_row check (only_row),
     constraint limits_are_positive check (
         max_requests_in_flight > 0
@@ -29,6 +31,9 @@ create table crm_sync.settings (
     ),
     constraint lease_outlives_the_request check (lease > request_timeout),
     constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
+    constraint nobody_makes_themselves_administrator check (
+        cardinality(administrator_claim) > 0 and administrator_claim[1] <> 'user_metadata'
+    ),
     constraint office_time_zone_is_known check (timestamptz '2000-01-01 00:00:00+00' at time zone office_time_zone is not null)
 );
 
@@ -59,6 +64,10 @@ comment on column crm_sync.settings.backlog_age_limit is 'What is due and has no
 comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
 comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
+comment on column crm_sync.settings.administrator_claim is
+    'Where a signed-in person''s token says that they are an administrator: a path into its claims. Never user_metadata, which people write themselves.';
+comment on column crm_sync.settings.administrator_roles is
+    'What stands there, as text or in a list, of those who may use the dashboard''s functions.';
 
 grant select on crm_sync.settings to crm_sync_reader, crm_sync_operator;
 

@@ -18,8 +18,11 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into crm_sync.operations (action, arguments, affected_count, note)
-    values (p_action, jsonb_strip_nulls(p_arguments), p_affected_count, p_note);
+    insert into crm_sync.operations (operator, action, arguments, affected_count, note)
+    values (
+        -- Behind the data API every session is the same user: the token says for whom.
+        concat_ws(' for ', session_user, nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'),
+        p_action, jsonb_strip_nulls(p_arguments), p_affected_count, p_note);
 end;
 $$;
 

@@ -253,7 +253,49 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
-      [_ in never]: never;
+      crm_sync_deliveries: {
+        Args: {
+          p_before?: number;
+          p_limit?: number;
+          p_row_id?: string;
+          p_status?: string;
+          p_table?: string;
+        };
+        Returns: {
+          attempt_count: number;
+          captured_at: string;
+          delivery_id: number;
+          destination: string;
+          finished_at: string;
+          last_error: string;
+          last_error_code: string;
+          last_status: number;
+          next_attempt_at: string;
+          route: string;
+          row_id: string;
+          status: string;
+          table_name: string;
+        }[];
+      };
+      crm_sync_health: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          check_name: string;
+          detail: string;
+          level: string;
+          mend: string;
+        }[];
+      };
+      crm_sync_redeliver: {
+        Args: { p_delivery_ids?: number[]; p_note?: string; p_row_id?: string; p_table?: string };
+        Returns: {
+          delivery_id: number;
+          reason: string;
+          redelivered: boolean;
+          status: string;
+        }[];
+      };
+      crm_sync_row_status: { Args: { p_row_id: string; p_table: string }; Returns: string };
     };
     Enums: {
       [_ in never]: never;

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(6);
+select plan(4);
 
 select is_empty(
     $$select oid::regclass, privileges.privilege, roles.role from pg_class
@@ -21,8 +21,7 @@ select is_empty(
       cross join unnest(array['anon', 'authenticated', 'service_role']) as roles (role)
       where relnamespace = 'crm_sync'::regnamespace and relkind = 'S' and has_sequence_privilege(role, oid, 'usage, select, update')$$,
     'no sequence');
-select ok(not has_schema_privilege(role, 'crm_sync', 'usage'), role || ' may not even look into the schema')
-from unnest(array['anon', 'authenticated', 'service_role']) as roles (role);
+select ok(not has_schema_privilege('anon', 'crm_sync', 'usage'), 'anon may not even look into the schema');
 
 select * from finish();
 rollback;
