@@ -4,7 +4,8 @@
 create table crm_sync.settings (
     only_row                  boolean     primary key default true,
     is_running                boolean     not null default false,
-    max_requests_in_flight    int         not null default 100,
+    max_requests_in_flight    int         not null default 200,
+    max_deliveries_at_once    int         not null default 5000,
     max_posts_per_session     int         not null default 1000,
     max_envelope_deliveries   int         not null default 100,
     max_envelope_bytes        int         not null default 60000,
@@ -19,11 +20,14 @@ create table crm_sync.settings (
     silence_factor            int         not null default 10,
     office_time_zone          text        not null default 'Europe/Paris',
     started_on                text,
+    email_columns             text[]      not null default '{email,client_email}',
+    phone_columns             text[]      not null default '{phone,client_phone}',
     administrator_claim       text[]      not null default '{app_metadata,role}',
     administrator_roles       text[]      not null default '{admin}',
     constraint there_is_only_one_row check (only_row),
     constraint limits_are_positive check (
         max_requests_in_flight > 0
+        and max_deliveries_at_once > 0
         and max_envelope_deliveries between 1 and 1000
         and max_envelope_bytes > 0
         and max_delivery_bytes >= max_envelope_bytes
@@ -45,7 +49,9 @@ comment on table crm_sync.settings is
     'The engine''s settings, one row. Change a value with a plain update; it holds from the next dispatch on.';
 comment on column crm_sync.settings.is_running is 'Set by start() and stop(). While false, nothing leaves; capture goes on.';
 comment on column crm_sync.settings.max_requests_in_flight is
-    'Our own requests inside pg_net at a time; half of one of its batches (200) by default, so that others who use pg_net are not starved.';
+    'Our own requests inside pg_net at a time, until the tick has read their answers. One of its batches (200) by default: a request of others waits for one batch of ours at most. At 50 rows a second, each posted at its commit, some 150 are in flight.';
+comment on column crm_sync.settings.max_deliveries_at_once is
+    'Deliveries of one destination that one tick hands to pg_net: while they are sent, the next tick prepares as many more.';
 comment on column crm_sync.settings.max_posts_per_session is
     'Dispatches at commit by one session. net.wake() registers a commit callback that is never removed: each post makes later commits of that session dearer.';
 comment on column crm_sync.settings.max_envelope_bytes is
@@ -64,6 +70,8 @@ comment on column crm_sync.settings.backlog_age_limit is 'What is due and has no
 comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
 comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
+comment on column crm_sync.settings.email_columns is 'Columns, and fields of records, by which export_person() and erase_person() find a person''s email.';
+comment on column crm_sync.settings.phone_columns is 'The same for a phone; compared by its last nine digits.';
 comment on column crm_sync.settings.administrator_claim is
     'Where a signed-in person''s token says that they are an administrator: a path into its claims. Never user_metadata, which people write themselves.';
 comment on column crm_sync.settings.administrator_roles is

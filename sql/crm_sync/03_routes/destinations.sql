@@ -3,7 +3,7 @@
 create table crm_sync.destinations (
     destination               text        primary key,
     is_paused                 boolean     not null default false,
-    max_deliveries_in_flight  int         not null default 5000,
+    max_deliveries_in_flight  int         not null default 10000,
     rate_per_second           numeric,
     rate_tokens               numeric     not null default 0,
     rate_at                   timestamptz,

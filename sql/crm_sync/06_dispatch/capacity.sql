@@ -27,7 +27,7 @@ begin
            both_breakers.are_due_for_probe,
            both_breakers.one_key_fails,
            settings.max_requests_in_flight - in_flight.request_count as requests,
-           least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
+           least(destinations.max_deliveries_in_flight - in_flight.delivery_count, settings.max_deliveries_at_once,
                  case when destinations.rate_per_second is not null then crm_sync._rate_allows(destinations, p_now) end) as deliveries
     into strict v_state
     from crm_sync.settings

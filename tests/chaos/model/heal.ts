@@ -15,7 +15,7 @@ export async function heal(world: World): Promise<string[]> {
   await mendCapture(world);
   await operator.query("update crm_sync.settings set is_running = true");
   await operator.query(
-    "update crm_sync.destinations set is_paused = false, rate_per_second = null, max_deliveries_in_flight = 5000",
+    "update crm_sync.destinations set is_paused = false, rate_per_second = null, max_deliveries_in_flight = 10000",
   );
   let waiting: string[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -14,8 +14,8 @@ import { installEngine } from "./two-sessions.ts";
 const ROWS = 200_000;
 /** What may be read beyond what a statement is about: a page of settings, a window, a batch's others. */
 const FEW = 300;
-/** crm_sync.destinations.max_deliveries_in_flight */
-const IN_FLIGHT = 5_000;
+/** crm_sync.settings.max_deliveries_at_once */
+const AT_ONCE = 5_000;
 
 const LEDGERS = ["finished", "blocked-keys", "open-breaker"] as const;
 const LEAD = "insert into leads (email) values ('lea@example.test')";
@@ -68,7 +68,7 @@ test.each([
 
 /** A join may try each row with the three breakers, not with each other row. */
 function limitOf({ table }: Scan): number {
-  return table ? IN_FLIGHT + FEW : 5 * IN_FLIGHT;
+  return table ? AT_ONCE + FEW : 5 * AT_ONCE;
 }
 
 function readsMoreThan(limit: number, { table, rows }: Scan): boolean {

@@ -10,7 +10,7 @@ begin
 end
 $$;
 insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, dispatched_at, lease_until)
-select gen_random_uuid(), 'monelec', -n, 1, now(), now() + interval '1 hour' from generate_series(1, 99) as n;
+select gen_random_uuid(), 'monelec', -n, 1, now(), now() + interval '1 hour' from generate_series(1, 199) as n;
 
 insert into orders (id, status) values ('50000000-0000-4000-8000-000000000001', 'confirmed');
 set constraints all immediate;
