@@ -96,7 +96,8 @@ revoke all on function crm_sync._function_access() from public;
 create table crm_sync.settings (
     only_row                  boolean     primary key default true,
     is_running                boolean     not null default false,
-    max_requests_in_flight    int         not null default 100,
+    max_requests_in_flight    int         not null default 200,
+    max_deliveries_at_once    int         not null default 5000,
     max_posts_per_session     int         not null default 1000,
     max_envelope_deliveries   int         not null default 100,
     max_envelope_bytes        int         not null default 60000,
@@ -111,11 +112,14 @@ create table crm_sync.settings (
     silence_factor            int         not null default 10,
     office_time_zone          text        not null default 'Europe/Paris',
     started_on                text,
+    email_columns             text[]      not null default '{email,client_email}',
+    phone_columns             text[]      not null default '{phone,client_phone}',
     administrator_claim       text[]      not null default '{app_metadata,role}',
     administrator_roles       text[]      not null default '{admin}',
     constraint there_is_only_one_row check (only_row),
     constraint limits_are_positive check (
         max_requests_in_flight > 0
+        and max_deliveries_at_once > 0
         and max_envelope_deliveries between 1 and 1000
         and max_envelope_bytes > 0
         and max_delivery_bytes >= max_envelope_bytes
@@ -137,7 +141,9 @@ comment on table crm_sync.settings is
     'The engine''s settings, one row. Change a value with a plain update; it holds from the next dispatch on.';
 comment on column crm_sync.settings.is_running is 'Set by start() and stop(). While false, nothing leaves; capture goes on.';
 comment on column crm_sync.settings.max_requests_in_flight is
-    'Our own requests inside pg_net at a time; half of one of its batches (200) by default, so that others who use pg_net are not starved.';
+    'Our own requests inside pg_net at a time, until the tick has read their answers. One of its batches (200) by default: a request of others waits for one batch of ours at most. At 50 rows a second, each posted at its commit, some 150 are in flight.';
+comment on column crm_sync.settings.max_deliveries_at_once is
+    'Deliveries of one destination that one tick hands to pg_net: while they are sent, the next tick prepares as many more.';
 comment on column crm_sync.settings.max_posts_per_session is
     'Dispatches at commit by one session. net.wake() registers a commit callback that is never removed: each post makes later commits of that session dearer.';
 comment on column crm_sync.settings.max_envelope_bytes is
@@ -156,6 +162,8 @@ comment on column crm_sync.settings.backlog_age_limit is 'What is due and has no
 comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
 comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
+comment on column crm_sync.settings.email_columns is 'Columns, and fields of records, by which export_person() and erase_person() find a person''s email.';
+comment on column crm_sync.settings.phone_columns is 'The same for a phone; compared by its last nine digits.';
 comment on column crm_sync.settings.administrator_claim is
     'Where a signed-in person''s token says that they are an administrator: a path into its claims. Never user_metadata, which people write themselves.';
 comment on column crm_sync.settings.administrator_roles is
@@ -173,7 +181,7 @@ create policy readers_see_settings on crm_sync.settings
 create table crm_sync.destinations (
     destination               text        primary key,
     is_paused                 boolean     not null default false,
-    max_deliveries_in_flight  int         not null default 5000,
+    max_deliveries_in_flight  int         not null default 10000,
     rate_per_second           numeric,
     rate_tokens               numeric     not null default 0,
     rate_at                   timestamptz,
@@ -218,6 +226,7 @@ create table crm_sync.routes (
     kind         text  not null,
     destination  text  not null references crm_sync.destinations (destination),
     position     int   not null unique,
+    test_record  jsonb,
     constraint kind_is_state_or_event check (kind in ('state', 'event'))
 );
 
@@ -231,12 +240,50 @@ insert into crm_sync.routes (position, route, kind, destination) values
     (5, 'payment_status',     'state', 'monelec'),
     (6, 'order_confirmation', 'event', 'elementor');
 
+-- Records of nobody: each test is the same entity to the receiver, and says what it is.
+update crm_sync.routes
+set test_record = made.record::jsonb
+from (values
+    ('lead', $${
+        "id": "00000000-0000-4000-8000-000000000001", "email": "crm-sync-test@example.com", "phone": null, "firstname": "TEST",
+        "lastname": "crm-sync", "full_name": null, "connection_type": null, "postal_code": null, "source": "crm-sync-test",
+        "utm_source": null, "utm_medium": null, "utm_campaign": null}$$),
+    ('request', $${
+        "id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
+        "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null, "phase": null,
+        "power_kva": null, "is_viabilise": null, "status": "submitted", "has_succeeded_payment": false,
+        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
+                     "company_name": null, "siren": null}}$$),
+    ('payment_session', $${
+        "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
+        "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0, "currency": "eur", "status": "pending",
+        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$),
+    ('payment_intent', $${
+        "id": "00000000-0000-4000-8000-000000000005", "request_id": "00000000-0000-4000-8000-000000000002",
+        "stripe_session_id": null, "stripe_payment_intent_id": "pi_test_crm_sync", "amount": 0, "currency": "eur", "status": "pending",
+        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$),
+    ('payment_status', $${
+        "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
+        "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0,
+        "request": {"id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
+                    "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null,
+                    "phase": null, "power_kva": null, "is_viabilise": null, "status": "submitted"},
+        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
+                     "company_name": null, "siren": null}}$$),
+    ('order_confirmation', $${
+        "id": "00000000-0000-4000-8000-000000000006", "order_number": "TEST-crm-sync", "client_name": "TEST crm-sync",
+        "client_phone": null, "client_address": null, "client_city": null, "product_name": "TEST", "quantity": 1,
+        "unit_price": 0, "total_amount": 0, "status": "confirmed", "confirmed_at": null}$$)
+) as made (route, record)
+where routes.route = made.route;
+
 alter table crm_sync.routes enable row level security;
 
 comment on table crm_sync.routes is 'What is sent for which change, to which destination. A route of the function''s registry has a row here.';
 comment on column crm_sync.routes.kind is
     'state: the record is read when the delivery is first dispatched, the newest wins. event: it happened once and is sent as captured.';
 comment on column crm_sync.routes.position is 'One statement that fires several routes for a row captures them in this order.';
+comment on column crm_sync.routes.test_record is 'What test_delivery() sends: a record of nobody, marked as a test. Null: the route can not be tested so.';
 
 grant select on crm_sync.routes to crm_sync_reader, crm_sync_operator;
 
@@ -1697,7 +1744,7 @@ begin
            both_breakers.are_due_for_probe,
            both_breakers.one_key_fails,
            settings.max_requests_in_flight - in_flight.request_count as requests,
-           least(destinations.max_deliveries_in_flight - in_flight.delivery_count,
+           least(destinations.max_deliveries_in_flight - in_flight.delivery_count, settings.max_deliveries_at_once,
                  case when destinations.rate_per_second is not null then crm_sync._rate_allows(destinations, p_now) end) as deliveries
     into strict v_state
     from crm_sync.settings
@@ -3903,6 +3950,7 @@ create function crm_sync.backfill(
 )
 returns table (delivery_id bigint)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3981,6 +4029,7 @@ comment on function crm_sync._changed_at_column(regclass) is 'updated_at, else c
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
     crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._changed_at_column(regclass) from public;
+grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/cancel.sql
 
@@ -3989,6 +4038,7 @@ revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
 create function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
 returns table (delivery_id bigint, cancelled boolean, reason text)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -4024,6 +4074,7 @@ comment on function crm_sync.cancel(bigint[], text) is
     'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat. Role: crm_sync_operator.';
 
 revoke all on function crm_sync.cancel(bigint[], text) from public;
+grant execute on function crm_sync.cancel(bigint[], text) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/erase.sql
 
@@ -4032,16 +4083,34 @@ revoke all on function crm_sync.cancel(bigint[], text) from public;
 create function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
 returns table (delivery_id bigint, status text)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_waiting bigint[];
-    v_ids     bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    v_ids bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
 begin
-    perform crm_sync._lock_keys_waiting(v_ids);
+    perform crm_sync._erase_deliveries(v_ids);
+    perform crm_sync._erase_waiting(crm_sync._table_name(p_table), p_row_id);
+    perform crm_sync._note_operation(
+        'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
+    return query
+    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
+create function crm_sync._erase_deliveries(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_waiting bigint[];
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
     v_waiting := array(
-        select deliveries.delivery_id from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) and deliveries.status = 'pending');
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'pending');
     update crm_sync.deliveries
     set record = null,
         last_error = null,
@@ -4049,16 +4118,22 @@ begin
         last_error_code = case when deliveries.status = 'pending' then 'erased' else deliveries.last_error_code end,
         finished_at = case when deliveries.status = 'pending' then clock_timestamp() else deliveries.finished_at end,
         is_parked = false
-    where deliveries.delivery_id = any (v_ids);
-    update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (v_ids);
-    perform crm_sync._erase_missed(p_table, p_row_id);
-    delete from crm_sync.related_changes as changes
-    where changes.table_name = crm_sync._table_name(p_table) and changes.row_id = p_row_id;
+    where deliveries.delivery_id = any (p_delivery_ids);
+    update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (p_delivery_ids);
     perform crm_sync._after_settle(v_waiting, clock_timestamp());
-    perform crm_sync._note_operation(
-        'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
-    return query
-    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
+create function crm_sync._erase_waiting(p_table_name text, p_row_id text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        perform crm_sync._erase_missed(p_table_name::regclass, p_row_id);
+    end if;
+    delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
 end;
 $$;
 
@@ -4118,11 +4193,14 @@ $$;
 comment on function crm_sync.erase(regclass, text, text) is
     'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
 
+comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
+comment on function crm_sync._erase_waiting(text, text) is 'Takes a row out of what is still to be captured.';
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, too.';
 comment on function crm_sync._erase_missed(regclass, text) is 'Takes a row out of the changes that capture missed.';
 
 revoke all on function crm_sync.erase(regclass, text, text), crm_sync._erase_missed(regclass, text),
-    crm_sync._deliveries_telling_of(regclass, text) from public;
+    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_waiting(text, text), crm_sync._deliveries_telling_of(regclass, text) from public;
+grant execute on function crm_sync.erase(regclass, text, text) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/find_missing.sql
 
@@ -4132,6 +4210,7 @@ revoke all on function crm_sync.erase(regclass, text, text), crm_sync._erase_mis
 create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
 returns table (route text, row_id text, reason text)
 language plpgsql
+security definer
 -- As records are built, or the same time would read as another value.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $$
@@ -4242,6 +4321,7 @@ comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repai
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
+grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/operations.sql
 
@@ -4324,6 +4404,7 @@ revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_syn
 create function crm_sync.pause(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -4334,6 +4415,7 @@ $$;
 create function crm_sync.resume(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -4367,6 +4449,217 @@ comment on function crm_sync.resume(text, text) is
 comment on function crm_sync._set_paused(text, boolean, text) is 'What pause() and resume() share.';
 
 revoke all on function crm_sync.pause(text, text), crm_sync.resume(text, text), crm_sync._set_paused(text, boolean, text) from public;
+grant execute on function crm_sync.pause(text, text), crm_sync.resume(text, text) to crm_sync_operator;
+
+-- sql/crm_sync/09_operate/person.sql
+
+-- One person, found by email or phone: what is known of them here, and its removal. The application's own rows are the
+-- application's to delete; what a receiver was told it keeps.
+
+create function crm_sync.export_person(p_email text default null, p_phone text default null, p_note text default null)
+returns table (
+    kind text, table_name text, row_id text, delivery_id bigint, route text, destination text, status text,
+    captured_at timestamptz, finished_at timestamptz, data jsonb
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_tables     text[];
+    v_row_ids    text[];
+    v_deliveries bigint[];
+    v_count      int;
+begin
+    select array_agg(people.table_name), array_agg(people.row_id) into v_tables, v_row_ids
+    from crm_sync._person_rows(p_email, p_phone) as people;
+    v_deliveries := array(
+        select distinct unnest(crm_sync._deliveries_of_row(people.table_name, people.row_id))
+        from unnest(v_tables, v_row_ids) as people (table_name, row_id));
+    return query
+    select 'row', rows.table_name, rows.row_id, null::bigint, null::text, null::text, null::text, null::timestamptz, null::timestamptz,
+           crm_sync._rows(rows.table_name, array[rows.row_id]) -> 0
+    from (
+        select people.table_name, people.row_id from unnest(v_tables, v_row_ids) as people (table_name, row_id)
+        union
+        select deliveries.table_name, deliveries.row_id from crm_sync.deliveries where deliveries.delivery_id = any (v_deliveries)
+        order by 1, 2
+    ) as rows
+    where to_regclass(rows.table_name) is not null
+      and crm_sync._rows(rows.table_name, array[rows.row_id]) <> '[]';
+    get diagnostics v_count = row_count;
+    return query
+    select 'delivery', deliveries.table_name, deliveries.row_id, deliveries.delivery_id, deliveries.route, deliveries.destination,
+           deliveries.status, deliveries.captured_at, deliveries.finished_at, deliveries.record
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (v_deliveries)
+    order by deliveries.delivery_id;
+    perform crm_sync._note_operation(
+        'export_person', crm_sync._found_by(p_email, p_phone), v_count + cardinality(v_deliveries), p_note);
+end;
+$$;
+
+create function crm_sync.erase_person(
+    p_email text default null, p_phone text default null, p_count_only boolean default true, p_note text default null
+)
+returns table (table_name text, row_id text, delivery_count int, erased boolean)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_person     record;
+    v_deliveries bigint[];
+    v_erased     bigint[] := '{}';
+begin
+    for v_person in select * from crm_sync._person_rows(p_email, p_phone) loop
+        table_name := v_person.table_name;
+        row_id := v_person.row_id;
+        v_deliveries := crm_sync._deliveries_of_row(v_person.table_name, v_person.row_id);
+        delivery_count := cardinality(v_deliveries);
+        erased := not p_count_only;
+        if erased then
+            v_erased := v_erased || v_deliveries;
+            perform crm_sync._erase_deliveries(v_deliveries);
+            perform crm_sync._erase_waiting(v_person.table_name, v_person.row_id);
+        end if;
+        return next;
+    end loop;
+    perform crm_sync._note_operation(
+        'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
+        (select count(distinct ids.delivery_id)::int from unnest(v_erased) as ids (delivery_id)), p_note);
+end;
+$$;
+
+create function crm_sync._person_rows(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email  text := nullif(lower(btrim(p_email)), '');
+    v_phone  text := crm_sync._phone_digits(p_phone);
+begin
+    if v_email is null and coalesce(length(v_phone), 0) < 6 then
+        raise exception 'whom? An email, or a phone of at least six digits, finds a person'
+            using errcode = 'CS026', hint = 'select * from crm_sync.export_person(p_email => ''…'');';
+    end if;
+    return query
+    select people.table_name, people.row_id
+    from (
+        select * from crm_sync._rows_of_person(v_email, v_phone)
+        union
+        select * from crm_sync._rows_told_of_person(v_email, v_phone)
+    ) as people
+    order by people.table_name, people.row_id;
+end;
+$$;
+
+create function crm_sync._deliveries_of_row(p_table_name text, p_row_id text)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        return crm_sync._deliveries_telling_of(p_table_name::regclass, p_row_id);
+    end if;
+    return array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = p_table_name);
+end;
+$$;
+
+create function crm_sync._rows_of_person(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_search record;
+begin
+    for v_search in
+        select attached.name, string_agg(case
+            when attributes.attname = any (settings.email_columns) then format('lower(btrim(this.%I::text)) = $1', attributes.attname)
+            else format('crm_sync._phone_digits(this.%I::text) = $2', attributes.attname)
+        end, ' or ') as condition
+        from (select attachments.table_name as name from crm_sync.attachments
+              union select related.table_name from crm_sync.related_attachments as related) as attached
+        cross join crm_sync.settings
+        join pg_catalog.pg_attribute as attributes
+          on attributes.attrelid = to_regclass(attached.name)
+         and attributes.attname = any (settings.email_columns || settings.phone_columns)
+         and attributes.attnum > 0 and not attributes.attisdropped
+        group by attached.name
+    loop
+        return query execute format(
+            'select %L, %s from %s as this where %s',
+            v_search.name, crm_sync._row_id_sql(v_search.name::regclass, 'this'), v_search.name, v_search.condition)
+        using p_email, p_phone;
+    end loop;
+end;
+$$;
+
+create function crm_sync._rows_told_of_person(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Rows that are gone, or tell of somebody else by now. No index serves this: an operator's call may read the ledger once.
+    return query
+    select distinct deliveries.table_name, deliveries.row_id
+    from crm_sync.deliveries
+    cross join crm_sync.settings
+    where deliveries.record is not null
+      and exists (
+          select from jsonb_path_query(deliveries.record, 'strict $.** ? (@.type() == "object").keyvalue()') as fields (field)
+          where (field ->> 'key' = any (settings.email_columns) and lower(btrim(field ->> 'value')) = p_email)
+             or (field ->> 'key' = any (settings.phone_columns) and crm_sync._phone_digits(field ->> 'value') = p_phone)
+      );
+end;
+$$;
+
+create function crm_sync._phone_digits(p_phone text)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- The last nine: 06 12 34 56 78 and +33 6 12 34 56 78 are one.
+    return nullif(right(regexp_replace(p_phone, '[^0-9]', '', 'g'), 9), '');
+end;
+$$;
+
+create function crm_sync._found_by(p_email text, p_phone text)
+returns jsonb
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- What was looked for is personal itself: the line says only by what.
+    select jsonb_build_object('by', concat_ws(', ', case when p_email is not null then 'email' end, case when p_phone is not null then 'phone' end));
+$$;
+
+comment on function crm_sync.export_person(text, text, text) is
+    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, and each delivery that tells of them with its record, as long as that is kept. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone.';
+comment on function crm_sync.erase_person(text, text, boolean, text) is
+    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Error: CS026 neither email nor phone.';
+comment on function crm_sync._person_rows(text, text) is 'Rows of a person, of the tables and of the ledger. Raises CS026 for neither email nor phone.';
+comment on function crm_sync._deliveries_of_row(text, text) is 'Deliveries that tell of a row, also where its table is gone.';
+comment on function crm_sync._rows_of_person(text, text) is 'Rows of attached tables with this email (lower case) or phone (digits).';
+comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger hold this email or phone.';
+comment on function crm_sync._phone_digits(text) is 'The last nine digits of a phone; null: there is none.';
+comment on function crm_sync._found_by(text, text) is 'By what a person was looked for, without the value.';
+
+revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
+    crm_sync._person_rows(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
+    crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
+grant execute on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/purge.sql
 
@@ -4503,6 +4796,7 @@ revoke all on function crm_sync.purge(timestamptz, int), crm_sync._purge_records
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -4544,6 +4838,7 @@ create function crm_sync.redeliver_dead(
 )
 returns table (route text, last_error_code text, dead_count bigint, redelivered_count bigint)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -4672,6 +4967,46 @@ comment on function crm_sync._lock_keys_waiting(bigint[]) is 'Takes the locks of
 revoke all on function crm_sync.redeliver(bigint[], boolean, text),
     crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
     crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
+grant execute on function crm_sync.redeliver(bigint[], boolean, text), crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) to crm_sync_operator;
+
+-- sql/crm_sync/09_operate/test_delivery.sql
+
+-- One marked record of nobody, end to end: ledger, tick, pg_net, function, mapper, receiver, answer, settle. The receiver
+-- gets it as any other, always the same entity.
+
+create function crm_sync.test_delivery(p_route text, p_note text default null)
+returns table (delivery_id bigint, destination_state text, see text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_route crm_sync.routes;
+begin
+    perform crm_sync._require_route(p_route);
+    select * into strict v_route from crm_sync.routes where routes.route = p_route;
+    if v_route.test_record is null then
+        raise exception 'route "%" has no test record', p_route
+            using errcode = 'CS027', hint = format('update crm_sync.routes set test_record = ''{…}'' where route = %L;', p_route);
+    end if;
+    -- Claimed already: the record is frozen, no row is read.
+    insert into crm_sync.deliveries (route, destination, table_name, row_id, operation, ordering_key, record, claimed_at)
+    values (p_route, v_route.destination, 'crm_sync.test_delivery', p_route, 'TEST', 'test:' || p_route, v_route.test_record, clock_timestamp())
+    returning deliveries.delivery_id into delivery_id;
+    perform crm_sync._note_operation(
+        'test_delivery', jsonb_build_object('route', p_route, 'delivery_ids', array[delivery_id]), 1, p_note);
+    destination_state := crm_sync._destination_state(v_route.destination);
+    see := format('select status, last_status, last_error_code, last_error from crm_sync.delivery_log where delivery_id = %s;', delivery_id);
+    return next;
+end;
+$$;
+
+comment on function crm_sync.test_delivery(text, text) is
+    'Sends routes.test_record to the route''s receiver by the next tick, and returns where to see what came of it; destination_state other than open: it waits. The receiver must know that it is a test: it says so, and each is the same entity. Role: crm_sync_operator. Errors: CS002 unknown route, CS027 no test record.';
+
+revoke all on function crm_sync.test_delivery(text, text) from public;
+grant execute on function crm_sync.test_delivery(text, text) to crm_sync_operator;
 
 -- sql/crm_sync/10_observe/dead_letters.sql
 

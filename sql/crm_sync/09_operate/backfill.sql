@@ -5,6 +5,7 @@ create function crm_sync.backfill(
 )
 returns table (delivery_id bigint)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -83,3 +84,4 @@ comment on function crm_sync._changed_at_column(regclass) is 'updated_at, else c
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
     crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._changed_at_column(regclass) from public;
+grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text) to crm_sync_operator;

@@ -3,6 +3,7 @@
 create function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
 returns table (delivery_id bigint, cancelled boolean, reason text)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -38,3 +39,4 @@ comment on function crm_sync.cancel(bigint[], text) is
     'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat. Role: crm_sync_operator.';
 
 revoke all on function crm_sync.cancel(bigint[], text) from public;
+grant execute on function crm_sync.cancel(bigint[], text) to crm_sync_operator;

@@ -3,16 +3,34 @@
 create function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
 returns table (delivery_id bigint, status text)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_waiting bigint[];
-    v_ids     bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    v_ids bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
 begin
-    perform crm_sync._lock_keys_waiting(v_ids);
+    perform crm_sync._erase_deliveries(v_ids);
+    perform crm_sync._erase_waiting(crm_sync._table_name(p_table), p_row_id);
+    perform crm_sync._note_operation(
+        'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
+    return query
+    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
+create function crm_sync._erase_deliveries(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_waiting bigint[];
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
     v_waiting := array(
-        select deliveries.delivery_id from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) and deliveries.status = 'pending');
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'pending');
     update crm_sync.deliveries
     set record = null,
         last_error = null,
@@ -20,16 +38,22 @@ begin
         last_error_code = case when deliveries.status = 'pending' then 'erased' else deliveries.last_error_code end,
         finished_at = case when deliveries.status = 'pending' then clock_timestamp() else deliveries.finished_at end,
         is_parked = false
-    where deliveries.delivery_id = any (v_ids);
-    update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (v_ids);
-    perform crm_sync._erase_missed(p_table, p_row_id);
-    delete from crm_sync.related_changes as changes
-    where changes.table_name = crm_sync._table_name(p_table) and changes.row_id = p_row_id;
+    where deliveries.delivery_id = any (p_delivery_ids);
+    update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (p_delivery_ids);
     perform crm_sync._after_settle(v_waiting, clock_timestamp());
-    perform crm_sync._note_operation(
-        'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
-    return query
-    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
+create function crm_sync._erase_waiting(p_table_name text, p_row_id text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        perform crm_sync._erase_missed(p_table_name::regclass, p_row_id);
+    end if;
+    delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
 end;
 $$;
 
@@ -89,8 +113,11 @@ $$;
 comment on function crm_sync.erase(regclass, text, text) is
     'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
 
+comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
+comment on function crm_sync._erase_waiting(text, text) is 'Takes a row out of what is still to be captured.';
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, too.';
 comment on function crm_sync._erase_missed(regclass, text) is 'Takes a row out of the changes that capture missed.';
 
 revoke all on function crm_sync.erase(regclass, text, text), crm_sync._erase_missed(regclass, text),
-    crm_sync._deliveries_telling_of(regclass, text) from public;
+    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_waiting(text, text), crm_sync._deliveries_telling_of(regclass, text) from public;
+grant execute on function crm_sync.erase(regclass, text, text) to crm_sync_operator;

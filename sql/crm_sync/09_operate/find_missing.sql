@@ -4,6 +4,7 @@
 create function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
 returns table (route text, row_id text, reason text)
 language plpgsql
+security definer
 -- As records are built, or the same time would read as another value.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $$
@@ -114,3 +115,4 @@ comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repai
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
+grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;

@@ -3,6 +3,7 @@
 create function crm_sync.pause(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -13,6 +14,7 @@ $$;
 create function crm_sync.resume(p_destination text, p_note text default null)
 returns crm_sync.destinations
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -46,3 +48,4 @@ comment on function crm_sync.resume(text, text) is
 comment on function crm_sync._set_paused(text, boolean, text) is 'What pause() and resume() share.';
 
 revoke all on function crm_sync.pause(text, text), crm_sync.resume(text, text), crm_sync._set_paused(text, boolean, text) from public;
+grant execute on function crm_sync.pause(text, text), crm_sync.resume(text, text) to crm_sync_operator;

@@ -4,6 +4,7 @@
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -45,6 +46,7 @@ create function crm_sync.redeliver_dead(
 )
 returns table (route text, last_error_code text, dead_count bigint, redelivered_count bigint)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -173,3 +175,4 @@ comment on function crm_sync._lock_keys_waiting(bigint[]) is 'Takes the locks of
 revoke all on function crm_sync.redeliver(bigint[], boolean, text),
     crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
     crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
+grant execute on function crm_sync.redeliver(bigint[], boolean, text), crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) to crm_sync_operator;

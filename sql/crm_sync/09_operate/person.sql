@@ -1,0 +1,207 @@
+-- One person, found by email or phone: what is known of them here, and its removal. The application's own rows are the
+-- application's to delete; what a receiver was told it keeps.
+
+create function crm_sync.export_person(p_email text default null, p_phone text default null, p_note text default null)
+returns table (
+    kind text, table_name text, row_id text, delivery_id bigint, route text, destination text, status text,
+    captured_at timestamptz, finished_at timestamptz, data jsonb
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_tables     text[];
+    v_row_ids    text[];
+    v_deliveries bigint[];
+    v_count      int;
+begin
+    select array_agg(people.table_name), array_agg(people.row_id) into v_tables, v_row_ids
+    from crm_sync._person_rows(p_email, p_phone) as people;
+    v_deliveries := array(
+        select distinct unnest(crm_sync._deliveries_of_row(people.table_name, people.row_id))
+        from unnest(v_tables, v_row_ids) as people (table_name, row_id));
+    return query
+    select 'row', rows.table_name, rows.row_id, null::bigint, null::text, null::text, null::text, null::timestamptz, null::timestamptz,
+           crm_sync._rows(rows.table_name, array[rows.row_id]) -> 0
+    from (
+        select people.table_name, people.row_id from unnest(v_tables, v_row_ids) as people (table_name, row_id)
+        union
+        select deliveries.table_name, deliveries.row_id from crm_sync.deliveries where deliveries.delivery_id = any (v_deliveries)
+        order by 1, 2
+    ) as rows
+    where to_regclass(rows.table_name) is not null
+      and crm_sync._rows(rows.table_name, array[rows.row_id]) <> '[]';
+    get diagnostics v_count = row_count;
+    return query
+    select 'delivery', deliveries.table_name, deliveries.row_id, deliveries.delivery_id, deliveries.route, deliveries.destination,
+           deliveries.status, deliveries.captured_at, deliveries.finished_at, deliveries.record
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (v_deliveries)
+    order by deliveries.delivery_id;
+    perform crm_sync._note_operation(
+        'export_person', crm_sync._found_by(p_email, p_phone), v_count + cardinality(v_deliveries), p_note);
+end;
+$$;
+
+create function crm_sync.erase_person(
+    p_email text default null, p_phone text default null, p_count_only boolean default true, p_note text default null
+)
+returns table (table_name text, row_id text, delivery_count int, erased boolean)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_person     record;
+    v_deliveries bigint[];
+    v_erased     bigint[] := '{}';
+begin
+    for v_person in select * from crm_sync._person_rows(p_email, p_phone) loop
+        table_name := v_person.table_name;
+        row_id := v_person.row_id;
+        v_deliveries := crm_sync._deliveries_of_row(v_person.table_name, v_person.row_id);
+        delivery_count := cardinality(v_deliveries);
+        erased := not p_count_only;
+        if erased then
+            v_erased := v_erased || v_deliveries;
+            perform crm_sync._erase_deliveries(v_deliveries);
+            perform crm_sync._erase_waiting(v_person.table_name, v_person.row_id);
+        end if;
+        return next;
+    end loop;
+    perform crm_sync._note_operation(
+        'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
+        (select count(distinct ids.delivery_id)::int from unnest(v_erased) as ids (delivery_id)), p_note);
+end;
+$$;
+
+create function crm_sync._person_rows(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email  text := nullif(lower(btrim(p_email)), '');
+    v_phone  text := crm_sync._phone_digits(p_phone);
+begin
+    if v_email is null and coalesce(length(v_phone), 0) < 6 then
+        raise exception 'whom? An email, or a phone of at least six digits, finds a person'
+            using errcode = 'CS026', hint = 'select * from crm_sync.export_person(p_email => ''…'');';
+    end if;
+    return query
+    select people.table_name, people.row_id
+    from (
+        select * from crm_sync._rows_of_person(v_email, v_phone)
+        union
+        select * from crm_sync._rows_told_of_person(v_email, v_phone)
+    ) as people
+    order by people.table_name, people.row_id;
+end;
+$$;
+
+create function crm_sync._deliveries_of_row(p_table_name text, p_row_id text)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        return crm_sync._deliveries_telling_of(p_table_name::regclass, p_row_id);
+    end if;
+    return array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = p_table_name);
+end;
+$$;
+
+create function crm_sync._rows_of_person(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_search record;
+begin
+    for v_search in
+        select attached.name, string_agg(case
+            when attributes.attname = any (settings.email_columns) then format('lower(btrim(this.%I::text)) = $1', attributes.attname)
+            else format('crm_sync._phone_digits(this.%I::text) = $2', attributes.attname)
+        end, ' or ') as condition
+        from (select attachments.table_name as name from crm_sync.attachments
+              union select related.table_name from crm_sync.related_attachments as related) as attached
+        cross join crm_sync.settings
+        join pg_catalog.pg_attribute as attributes
+          on attributes.attrelid = to_regclass(attached.name)
+         and attributes.attname = any (settings.email_columns || settings.phone_columns)
+         and attributes.attnum > 0 and not attributes.attisdropped
+        group by attached.name
+    loop
+        return query execute format(
+            'select %L, %s from %s as this where %s',
+            v_search.name, crm_sync._row_id_sql(v_search.name::regclass, 'this'), v_search.name, v_search.condition)
+        using p_email, p_phone;
+    end loop;
+end;
+$$;
+
+create function crm_sync._rows_told_of_person(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Rows that are gone, or tell of somebody else by now. No index serves this: an operator's call may read the ledger once.
+    return query
+    select distinct deliveries.table_name, deliveries.row_id
+    from crm_sync.deliveries
+    cross join crm_sync.settings
+    where deliveries.record is not null
+      and exists (
+          select from jsonb_path_query(deliveries.record, 'strict $.** ? (@.type() == "object").keyvalue()') as fields (field)
+          where (field ->> 'key' = any (settings.email_columns) and lower(btrim(field ->> 'value')) = p_email)
+             or (field ->> 'key' = any (settings.phone_columns) and crm_sync._phone_digits(field ->> 'value') = p_phone)
+      );
+end;
+$$;
+
+create function crm_sync._phone_digits(p_phone text)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- The last nine: 06 12 34 56 78 and +33 6 12 34 56 78 are one.
+    return nullif(right(regexp_replace(p_phone, '[^0-9]', '', 'g'), 9), '');
+end;
+$$;
+
+create function crm_sync._found_by(p_email text, p_phone text)
+returns jsonb
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- What was looked for is personal itself: the line says only by what.
+    select jsonb_build_object('by', concat_ws(', ', case when p_email is not null then 'email' end, case when p_phone is not null then 'phone' end));
+$$;
+
+comment on function crm_sync.export_person(text, text, text) is
+    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, and each delivery that tells of them with its record, as long as that is kept. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone.';
+comment on function crm_sync.erase_person(text, text, boolean, text) is
+    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Error: CS026 neither email nor phone.';
+comment on function crm_sync._person_rows(text, text) is 'Rows of a person, of the tables and of the ledger. Raises CS026 for neither email nor phone.';
+comment on function crm_sync._deliveries_of_row(text, text) is 'Deliveries that tell of a row, also where its table is gone.';
+comment on function crm_sync._rows_of_person(text, text) is 'Rows of attached tables with this email (lower case) or phone (digits).';
+comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger hold this email or phone.';
+comment on function crm_sync._phone_digits(text) is 'The last nine digits of a phone; null: there is none.';
+comment on function crm_sync._found_by(text, text) is 'By what a person was looked for, without the value.';
+
+revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
+    crm_sync._person_rows(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
+    crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
+grant execute on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text) to crm_sync_operator;
