@@ -10,8 +10,6 @@ begin
 end
 $$;
 set local application_name = 'pg_net 0.20.4 worker';
--- A sequence forgets nothing of what was rolled back.
-update crm_sync.unstored_seen set value = coalesce((select last_value from crm_sync.unstored_changes where is_called), 0);
 select crm_sync.start();
 create function pg_temp.has_run(p_status text, p_ago interval default '0') returns void language sql as $$
     insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
