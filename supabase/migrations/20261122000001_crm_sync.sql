@@ -1261,9 +1261,16 @@ as $capture$
 declare
     v_count      int;
     v_dispatched text;
+    v_left_out   text[];
 begin
     if current_setting('crm_sync.has_waited', true) = 'yes' then
         perform set_config('lock_timeout', '1ms', true);
+    end if;
+    if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
+        v_left_out := crm_sync._destinations_left_out();
+        if v_left_out is not null then%6$s
+            return null;
+        end if;
     end if;
     if tg_op = 'INSERT' then%2$s
     else%3$s%4$s
@@ -1281,7 +1288,8 @@ $sql$,
         crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
         crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
         coalesce(crm_sync._related_sql(p_table_name), ''),
-        crm_sync._capture_handler_sql(p_table_name)
+        crm_sync._capture_handler_sql(p_table_name),
+        crm_sync._leave_out_sql(p_table_name)
     );
 end;
 $$;
@@ -1565,6 +1573,154 @@ comment on function crm_sync.has_fired(text, text, text) is
     'Whether the route was ever captured for this row, as far back as the ledger is kept (settings.keep_trace). Table as schema.table. Safe to repeat. Role: owner.';
 
 revoke all on function crm_sync.has_fired(text, text, text) from public;
+
+-- sql/crm_sync/05_capture/left_out.sql
+
+-- Changes that are not to be sent: set local crm_sync.capture = 'off', for an operator's mass correction, and
+-- set local crm_sync.origin = '<destination>', for what that receiver itself has written. They stand in the ledger as
+-- cancelled: find_missing() misses nothing, trace() says why, and redeliver() sends them after all.
+-- The part of a capture function that runs only while one of the two is set.
+
+create function crm_sync._leave_out_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        $sql$
+            if tg_op = 'INSERT' then%2$s
+            else%3$s
+                if crm_sync._has_related_outside(%1$L, v_left_out) then
+                    %4$s
+                end if;
+            end if;
+            perform crm_sync._note_left_out(%1$L, v_count);$sql$,
+        p_table_name,
+        crm_sync._insert_left_out_sql(p_table_name, 'INSERT'),
+        crm_sync._insert_left_out_sql(p_table_name, 'UPDATE'),
+        coalesce(crm_sync._related_sql(p_table_name), 'null;'));
+end;
+$$;
+
+create function crm_sync._insert_left_out_sql(p_table_name text, p_operation text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
+begin
+    if v_fired is null then
+        return e'\n                null;';
+    end if;
+    return format(
+        $sql$
+                insert into crm_sync.deliveries (
+                    route, destination, table_name, row_id, operation, ordering_key, record, status, last_error_code, finished_at
+                )
+                select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
+                       case when fired.destination = any (v_left_out) then 'cancelled' else 'pending' end,
+                       case when fired.destination = any (v_left_out) then
+                           case current_setting('crm_sync.capture', true) when 'off' then 'capture_off' else 'from_origin' end end,
+                       case when fired.destination = any (v_left_out) then clock_timestamp() end
+                from (
+%s                ) as fired;
+                get diagnostics v_count = row_count;$sql$,
+        p_table_name, p_operation, v_fired);
+end;
+$$;
+
+create function crm_sync._destinations_left_out()
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_role text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+begin
+    if current_setting('crm_sync.capture', true) = 'off' then
+        if crm_sync._may_leave_out(v_role) then
+            return array(select destinations.destination from crm_sync.destinations);
+        end if;
+        -- The application's write goes on, and so does capture; said once in a transaction.
+        perform set_config('crm_sync.capture', 'refused', true);
+        perform crm_sync._note_fault(
+            'crm_sync.capture', 'CS028', format('%s may not switch capture off: changes are captured', v_role));
+        raise warning '% may not switch capture off: changes are captured', v_role
+            using hint = 'grant crm_sync_operator to …';
+    end if;
+    return (
+        select array[destinations.destination] from crm_sync.destinations
+        where destinations.destination = current_setting('crm_sync.origin', true)
+    );
+end;
+$$;
+
+create function crm_sync._may_leave_out(p_role text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return pg_has_role(p_role, 'crm_sync_operator', 'member')
+        or pg_has_role(p_role, (select namespaces.nspowner from pg_catalog.pg_namespace as namespaces where namespaces.nspname = 'crm_sync'), 'member');
+end;
+$$;
+
+create function crm_sync._has_related_outside(p_table_name text, p_destinations text[])
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from crm_sync.related_attachments as related
+        join crm_sync.routes on routes.route = related.route
+        where related.table_name = p_table_name and routes.destination <> all (p_destinations)
+    );
+end;
+$$;
+
+create function crm_sync._note_left_out(p_table_name text, p_count int)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_line bigint := nullif(current_setting('crm_sync.capture_off_line', true), '')::bigint;
+begin
+    -- One line a transaction. What comes from an origin is told by the ledger alone: it comes all day.
+    if current_setting('crm_sync.capture', true) is distinct from 'off' then
+        return;
+    end if;
+    if v_line is null then
+        perform crm_sync._note_operation('capture_off', '{}', 0);
+        v_line := currval(pg_get_serial_sequence('crm_sync.operations', 'operation_id'));
+        perform set_config('crm_sync.capture_off_line', v_line::text, true);
+    end if;
+    update crm_sync.operations
+    set affected_count = operations.affected_count + coalesce(p_count, 0),
+        arguments = operations.arguments || jsonb_build_object(
+            p_table_name, coalesce((operations.arguments ->> p_table_name)::int, 0) + coalesce(p_count, 0))
+    where operations.operation_id = v_line;
+end;
+$$;
+
+comment on function crm_sync._leave_out_sql(text) is 'The part of a capture function that runs while capture is off or an origin is set.';
+comment on function crm_sync._insert_left_out_sql(text, text) is 'Its statement for an INSERT or an UPDATE: what would be sent, as cancelled.';
+comment on function crm_sync._destinations_left_out() is
+    'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off is warned, and noted in crm_sync.faults.';
+comment on function crm_sync._may_leave_out(text) is 'Whether a role may switch capture off: members of crm_sync_operator, and the owner.';
+comment on function crm_sync._has_related_outside(text, text[]) is 'Whether a change of this table is a change of rows that are sent to others than these.';
+comment on function crm_sync._note_left_out(text, int) is 'Counts in the transaction''s line in crm_sync.operations what was left out while capture was off.';
+
+revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
+    crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]), crm_sync._note_left_out(text, int) from public;
 
 -- sql/crm_sync/05_capture/reattach.sql
 

@@ -22,9 +22,16 @@ as $capture$
 declare
     v_count      int;
     v_dispatched text;
+    v_left_out   text[];
 begin
     if current_setting('crm_sync.has_waited', true) = 'yes' then
         perform set_config('lock_timeout', '1ms', true);
+    end if;
+    if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
+        v_left_out := crm_sync._destinations_left_out();
+        if v_left_out is not null then%6$s
+            return null;
+        end if;
     end if;
     if tg_op = 'INSERT' then%2$s
     else%3$s%4$s
@@ -42,7 +49,8 @@ $sql$,
         crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
         crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
         coalesce(crm_sync._related_sql(p_table_name), ''),
-        crm_sync._capture_handler_sql(p_table_name)
+        crm_sync._capture_handler_sql(p_table_name),
+        crm_sync._leave_out_sql(p_table_name)
     );
 end;
 $$;

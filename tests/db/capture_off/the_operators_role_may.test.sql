@@ -1,0 +1,23 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+
+grant insert on leads to crm_sync_operator;
+create policy all_may on leads for insert to crm_sync_operator with check (true);
+grant crm_sync_operator to current_user;
+set local role crm_sync_operator;
+set local crm_sync.capture = 'off';
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+reset role;
+select is((select last_error_code from crm_sync.deliveries), 'capture_off', 'without being the owner');
+
+select * from finish();
+rollback;

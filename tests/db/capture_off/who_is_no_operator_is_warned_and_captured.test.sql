@@ -1,0 +1,26 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+update crm_sync.settings set is_running = true;
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+
+grant insert on leads to authenticated;
+create policy all_may on leads for insert to authenticated with check (true);
+set local role authenticated;
+set local crm_sync.capture = 'off';
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000002', 'bob@example.test');
+reset role;
+select results_eq($$select status, count(*) from crm_sync.deliveries group by 1$$, $$values ('pending', 2::bigint)$$, 'sent as ever');
+select results_eq($$select place, sql_state, detail from crm_sync.faults$$,
+    $$values ('crm_sync.capture', 'CS028', 'authenticated may not switch capture off: changes are captured')$$, 'noted once');
+select is_empty($$select * from crm_sync.operations where action = 'capture_off'$$, 'no line of an operator');
+
+select * from finish();
+rollback;
