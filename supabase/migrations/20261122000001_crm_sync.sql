@@ -4232,6 +4232,160 @@ comment on function crm_sync.cancel(bigint[], text) is
 revoke all on function crm_sync.cancel(bigint[], text) from public;
 grant execute on function crm_sync.cancel(bigint[], text) to crm_sync_operator;
 
+-- sql/crm_sync/09_operate/dry_run.sql
+
+-- What would be sent for a row as it is now: the function maps it and masks the values, and calls nobody. Two calls, because
+-- an answer comes only after the commit and nothing here waits. In no envelope of the ledger: reconcile takes no notice.
+
+create function crm_sync.dry_run(p_table regclass, p_row_id text, p_note text default null)
+returns table (dry_run_id uuid, routes text[], see text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_deliveries jsonb;
+    v_request    bigint;
+begin
+    perform crm_sync._require_attached(p_table);
+    v_deliveries := crm_sync._dry_deliveries(crm_sync._table_name(p_table), p_row_id);
+    if v_deliveries is null then
+        raise exception 'no route fires for row % of % as it is', p_row_id, p_table
+            using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
+    end if;
+    dry_run_id := gen_random_uuid();
+    routes := array(select delivery ->> 'route' from jsonb_array_elements(v_deliveries) as delivery);
+    see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
+    -- A destination that no route has: a function that knows no dry runs sends none of it either.
+    v_request := crm_sync._post_dry_run(dry_run_id, jsonb_build_object(
+        'version', 1, 'dry_run', true, 'destination', 'dry_run',
+        'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', v_deliveries));
+    perform crm_sync._note_operation('dry_run', jsonb_build_object(
+        'table', crm_sync._table_name(p_table), 'row_id', p_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
+        cardinality(routes), p_note);
+    return next;
+end;
+$$;
+
+create function crm_sync._dry_deliveries(p_table_name text, p_row_id text)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_rows       jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
+    v_ids        bigint[];
+    v_deliveries jsonb;
+begin
+    if v_rows = '[]' then
+        raise exception '% has no row %', p_table_name, p_row_id
+            using errcode = 'CS029', hint = 'Its primary key as text; a JSON array where it has several columns.';
+    end if;
+    -- Captured and read as ever, and undone: the variable stays, the deliveries do not.
+    begin
+        v_ids := array(select * from crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows));
+        select jsonb_agg(jsonb_build_object(
+            'id', deliveries.delivery_id, 'route', deliveries.route, 'attempt', 1, 'idempotency_key', deliveries.idempotency_key,
+            'ordering_key', built.ordering_key, 'captured_at', deliveries.captured_at, 'record', built.record
+        ) order by deliveries.delivery_id) into v_deliveries
+        from crm_sync._build_records(v_ids) as built
+        join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id;
+        raise exception 'undone' using errcode = 'CS099';
+    exception when sqlstate 'CS099' then
+        return v_deliveries;
+    end;
+end;
+$$;
+
+create function crm_sync._post_dry_run(p_id uuid, p_body jsonb)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function  crm_sync.function_access := crm_sync._function_access();
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+begin
+    if v_function.url is null or v_function.secrets is null then
+        raise exception 'Vault holds no crm_sync_function_url, or no crm_sync_signing_secret'
+            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…'');';
+    end if;
+    return net.http_post(
+        url := v_function.url,
+        body := p_body,
+        headers := jsonb_build_object(
+            'Content-Type', 'application/json', 'webhook-id', p_id, 'webhook-timestamp', v_timestamp,
+            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, v_function.secrets)),
+        timeout_milliseconds := (select extract(epoch from settings.request_timeout) * 1000 from crm_sync.settings)::int);
+end;
+$$;
+
+create function crm_sync.dry_run_result(p_dry_run_id uuid)
+returns table (route text, would text, destination text, path text, payload jsonb, error_code text, error text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_request bigint := (
+        select (operations.arguments ->> 'request_id')::bigint from crm_sync.operations
+        where operations.action = 'dry_run' and operations.arguments ->> 'dry_run_id' = p_dry_run_id::text);
+    v_answer  record;
+begin
+    if v_request is null then
+        raise exception 'there is no dry run %', p_dry_run_id
+            using errcode = 'CS032', hint = 'select * from crm_sync.dry_run(''public.…'', ''<id>'');';
+    end if;
+    select answers.status_code, answers.headers, answers.content, answers.error_msg into v_answer
+    from net._http_response as answers where answers.id = v_request;
+    if not found then
+        would := 'wait';
+        error := 'no answer yet: ask again in a second; it is kept for 6 hours';
+        return next;
+    elsif crm_sync._is_dry_answer(p_dry_run_id, v_answer.headers, v_answer.content) then
+        return query
+        select results.route, results.would, results.destination, results.path, results.payload, results.error_code, results.error
+        from jsonb_to_recordset(v_answer.content::jsonb -> 'results') as results (
+            route text, would text, destination text, path text, payload jsonb, error_code text, error text);
+    else
+        would := 'fail';
+        error_code := 'no_usable_answer';
+        error := coalesce('HTTP ' || v_answer.status_code, v_answer.error_msg) || ', not the answer to a dry run: is the newest function deployed? select * from crm_sync.health();';
+        return next;
+    end if;
+end;
+$$;
+
+create function crm_sync._is_dry_answer(p_id uuid, p_headers jsonb, p_content text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_headers jsonb := (select jsonb_object_agg(lower(headers.key), headers.value) from jsonb_each_text(p_headers) as headers);
+begin
+    -- An older function answers, signed, without a word on what it would do.
+    return coalesce(
+        v_headers ->> 'webhook-id' = p_id::text
+        and crm_sync._is_signed_by_us(p_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature',
+                                      p_content, (crm_sync._function_access()).secrets)
+        and p_content::jsonb -> 'results' -> 0 ? 'would', false);
+end;
+$$;
+
+comment on function crm_sync.dry_run(regclass, text, text) is
+    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires.';
+comment on function crm_sync.dry_run_result(uuid) is
+    'The answer to a dry run. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). payload: letters as x, digits as 0, numbers as "<number>", words of the mapper''s own in clear. Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
+comment on function crm_sync._dry_deliveries(text, text) is 'What the routes of a row would capture and read now, as the envelope holds it; null: none fires. Leaves nothing. Raises CS029: no such row.';
+comment on function crm_sync._post_dry_run(uuid, jsonb) is 'Signs and queues it; returns pg_net''s id. Raises CS010: Vault is not set up.';
+comment on function crm_sync._is_dry_answer(uuid, jsonb, text) is 'Whether it is signed by us, about this dry run.';
+
+revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync._dry_deliveries(text, text), crm_sync._post_dry_run(uuid, jsonb),
+    crm_sync.dry_run_result(uuid), crm_sync._is_dry_answer(uuid, jsonb, text) from public;
+grant execute on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_result(uuid) to crm_sync_operator;
+
 -- sql/crm_sync/09_operate/erase.sql
 
 -- Removes one row's personal data from the ledger. What still waits is cancelled; the trace stays without the record.
@@ -5958,9 +6112,9 @@ declare
     v_seen  crm_sync.unstored_seen;
     v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
 begin
-    select * into strict v_seen from crm_sync.unstored_seen;
+    select * into v_seen from crm_sync.unstored_seen;
     return crm_sync._finding(
-        coalesce(v_value, 0) <= v_seen.value and v_seen.horizon is null, 'none', 'warning',
+        coalesce(v_value, 0) <= coalesce(v_seen.value, 0) and v_seen.horizon is null, 'none', 'warning',
         'changes could be neither captured nor stored; the tick looks for them',
         'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
 end;

@@ -133,9 +133,9 @@ declare
     v_seen  crm_sync.unstored_seen;
     v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
 begin
-    select * into strict v_seen from crm_sync.unstored_seen;
+    select * into v_seen from crm_sync.unstored_seen;
     return crm_sync._finding(
-        coalesce(v_value, 0) <= v_seen.value and v_seen.horizon is null, 'none', 'warning',
+        coalesce(v_value, 0) <= coalesce(v_seen.value, 0) and v_seen.horizon is null, 'none', 'warning',
         'changes could be neither captured nor stored; the tick looks for them',
         'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
 end;

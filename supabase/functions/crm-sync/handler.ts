@@ -1,5 +1,6 @@
 import { readBody } from "./body.ts";
 import { attemptNone, deliverAll } from "./deliver.ts";
+import { type DryRunResult, dryRun } from "./dry-run.ts";
 import { ENVELOPE_LIMIT, openEnvelope } from "./envelope.ts";
 import { stringifyJson } from "./json.ts";
 import { refusalLine } from "./log.ts";
@@ -56,6 +57,9 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
     const results = attemptNone(deliveries, runtime, "expired", error);
     return answer(409, verified.id, results, signer, runtime);
   }
+  if (opened.envelope.dry_run) {
+    return answer(200, verified.id, dryRun(deliveries, runtime), signer, runtime);
+  }
   const results = await deliverAll(deliveries, {
     runtime,
     destination,
@@ -69,7 +73,7 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
 function answer(
   status: number,
   envelopeId: string,
-  results: Result[],
+  results: Result[] | DryRunResult[],
   signer: Signer,
   runtime: Runtime,
 ): Response {

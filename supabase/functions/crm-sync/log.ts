@@ -18,3 +18,8 @@ export function deliveryLine(delivery: Delivery, result: Result, ms: number): st
 export function refusalLine(status: number, error: string): string {
   return JSON.stringify({ envelope: "refused", status, error_code: error });
 }
+
+/** One line per delivery of a dry run. */
+export function dryRunLine(route: string, would: string, errorCode: string | null): string {
+  return JSON.stringify({ dry_run: route, would, error_code: errorCode });
+}
