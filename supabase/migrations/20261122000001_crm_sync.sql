@@ -6171,7 +6171,7 @@ begin
         join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
         where attributes.attrelid = to_regclass(p_table_name)
           and attributes.attname in ('updated_at', 'created_at') and not attributes.attisdropped
-          and (classes.reltuples <= 100000 and classes.relkind = 'r' and classes.relpages <= 10000
+          and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
                or exists (
                    select from pg_catalog.pg_index as indexes
                    where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
@@ -6492,6 +6492,7 @@ begin
             then format('%s is not set up (%s)', p_delivery.destination, coalesce(p_delivery.last_error_code, v_breaker.reason))
         when p_delivery.is_parked then 'an earlier change goes first'
         when p_delivery.last_outcome is null or p_delivery.next_attempt_at <= p_now then 'it is sent next'
+        when p_delivery.attempt_count = 0 then 'not sent yet, again at ' || crm_sync._office_time(p_delivery.next_attempt_at, p_now)
         else format('tried %s times, again at %s', p_delivery.attempt_count, crm_sync._office_time(p_delivery.next_attempt_at, p_now))
     end;
 end;

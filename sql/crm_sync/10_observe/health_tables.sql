@@ -192,7 +192,7 @@ begin
         join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
         where attributes.attrelid = to_regclass(p_table_name)
           and attributes.attname in ('updated_at', 'created_at') and not attributes.attisdropped
-          and (classes.reltuples <= 100000 and classes.relkind = 'r' and classes.relpages <= 10000
+          and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
                or exists (
                    select from pg_catalog.pg_index as indexes
                    where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum

@@ -73,6 +73,7 @@ begin
             then format('%s is not set up (%s)', p_delivery.destination, coalesce(p_delivery.last_error_code, v_breaker.reason))
         when p_delivery.is_parked then 'an earlier change goes first'
         when p_delivery.last_outcome is null or p_delivery.next_attempt_at <= p_now then 'it is sent next'
+        when p_delivery.attempt_count = 0 then 'not sent yet, again at ' || crm_sync._office_time(p_delivery.next_attempt_at, p_now)
         else format('tried %s times, again at %s', p_delivery.attempt_count, crm_sync._office_time(p_delivery.next_attempt_at, p_now))
     end;
 end;

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(12);
+select plan(13);
 -- A system at work: started, ticking, pg_net's worker there, every check green.
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -32,6 +32,8 @@ update crm_sync.deliveries set finished_at = '2039-06-14 12:02:00+00';
 select is(pg_temp.said(), 'delivered 2039-06-14 14:02', 'on another day');
 update crm_sync.deliveries set status = 'pending', finished_at = null, last_outcome = 'retry', attempt_count = 2, next_attempt_at = '2039-06-15 16:10:00+00';
 select is(pg_temp.said(), 'waiting: tried 2 times, again at 18:10', 'tried');
+update crm_sync.deliveries set attempt_count = 0;
+select is(pg_temp.said(), 'waiting: not sent yet, again at 18:10', 'tried without a word of the receiver');
 update crm_sync.breakers set state = 'open', reason = 'failures in a row', open_until = '2039-06-15 17:00:00+00', opened_at = '2039-06-15 11:50:00+00' where breaker = 'monelec';
 select is(pg_temp.said(), 'waiting: monelec down since 13:50', 'the receiver is down');
 update crm_sync.breakers set reason = 'misconfigured' where breaker = 'monelec';
