@@ -88,6 +88,17 @@ export async function emptyGiven(url: string): Promise<void> {
     await client.query(`
       create schema if not exists ${MARKER};
       drop schema if exists crm_sync cascade;
+      do $$
+      declare
+          v_function regprocedure;
+      begin
+          for v_function in
+              select oid from pg_proc where pronamespace = 'public'::regnamespace and proname like 'crm\\_sync\\_%'
+          loop
+              execute format('drop function %s', v_function);
+          end loop;
+      end
+      $$;
       drop table if exists public.leads, public.payments, public.requests, public.customers, public.orders cascade;
       drop schema if exists supabase_migrations cascade;
       delete from vault.secrets where name like 'crm\\_sync\\_%';
