@@ -4582,6 +4582,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- One at a time: of two that look at once, both would send. Beside the locks of the keys, which end at 1023.
+    perform pg_advisory_xact_lock(1129467219, 1024);
     for table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
         begin
             return query select repaired.* from crm_sync._repair_table(repair_missing.table_name, p_limit, p_since) as repaired;
