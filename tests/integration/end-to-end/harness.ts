@@ -233,9 +233,13 @@ async function empty(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query<{ name: string }>(`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
     where schemaname = 'crm_sync'
-      and tablename not in ('settings', 'destinations', 'routes', 'attachments', 'related_attachments', 'breakers')`);
+      and tablename not in ('settings', 'destinations', 'routes', 'attachments', 'related_attachments', 'breakers', 'unstored_seen')`);
   const names = [...rows.map(({ name }) => name), ...TABLES.map((table) => `public.${table}`)];
   await pool.query(`truncate ${names.join(", ")}`);
   await pool.query("select crm_sync._close_breaker(breaker, now()) from crm_sync.breakers");
+  await pool.query(
+    `update crm_sync.unstored_seen set changed_since = null, horizon = null,
+            value = (select case when is_called then last_value else 0 end from crm_sync.unstored_changes)`,
+  );
   await pool.query("delete from net.http_request_queue; delete from net._http_response");
 }
