@@ -1,5 +1,5 @@
--- health(): is all well, and if not, what mends it. One row per check, each in a block of its own; it waits for no lock
--- and for no other machine: the function's reachability is what its last answer said.
+-- health(): is all well, and if not, what mends it. One row per check, each in a block of its own. It waits for no other
+-- machine (the function's reachability is what its last answer said), and for a lock no longer than vacuum holds one.
 -- Definer: readers have no rights on Vault, pg_cron and the tables that hold personal data.
 
 create type crm_sync.finding as (
@@ -15,7 +15,7 @@ create function crm_sync.health(p_now timestamptz default clock_timestamp())
 returns table (check_name text, level text, detail text, mend text)
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '1ms'
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 begin
     foreach check_name in array array[
@@ -72,7 +72,7 @@ as $$
 $$;
 
 comment on function crm_sync.health(timestamptz) is
-    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for no lock and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
+    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
 comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
 comment on function crm_sync._finding(boolean, text, text, text, text) is 'ok with a word on what is fine, or else level, detail and mend.';
 comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words.';

@@ -9,7 +9,7 @@ returns table (
 )
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '1ms'
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 #variable_conflict use_column
 begin
@@ -40,7 +40,7 @@ as
 select * from crm_sync._http_log();
 
 comment on function crm_sync._http_log() is
-    'What the view http_log shows. Waits for no lock: 55P03 while pg_net is being changed. Roles: crm_sync_reader, crm_sync_operator.';
+    'What the view http_log shows. Error: 55P03 while pg_net is being changed (50 ms). Roles: crm_sync_reader, crm_sync_operator.';
 comment on view crm_sync.http_log is
     'Each request of the last 7 hours beside pg_net''s queue and answers: select * from crm_sync.http_log order by dispatched_at desc limit 20. is_signed_as_ours: the answer names our envelope. No personal data. Roles: crm_sync_reader, crm_sync_operator.';
 
