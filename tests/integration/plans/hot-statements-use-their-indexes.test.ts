@@ -9,7 +9,7 @@ import { ROOT } from "../../../scripts/sql-files.ts";
 import { withClient } from "../../../scripts/with-client.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { type Explained, openExplained, type Scan } from "./nested-plans.ts";
-import { installEngine } from "./two-sessions.ts";
+import { installEngine } from "../engine/two-sessions.ts";
 
 const ROWS = 200_000;
 /** What may be read beyond what a statement is about: a page of settings, a window, a batch's others. */
