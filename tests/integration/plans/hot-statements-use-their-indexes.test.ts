@@ -8,8 +8,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { ROOT } from "../../../scripts/sql-files.ts";
 import { withClient } from "../../../scripts/with-client.ts";
 import { createTestDatabase } from "../../support/database.ts";
-import { type Explained, openExplained, type Scan } from "./nested-plans.ts";
 import { installEngine } from "../engine/two-sessions.ts";
+import { type Explained, openExplained, type Scan } from "./nested-plans.ts";
 
 const ROWS = 200_000;
 /** What may be read beyond what a statement is about: a page of settings, a window, a batch's others. */
