@@ -1,0 +1,51 @@
+/** The database that a command asks: by --database-url, else DATABASE_URL. */
+import pg from "pg";
+import { wrongUsage } from "./errors.ts";
+
+export interface DatabaseOptions {
+  databaseUrl?: string;
+  /** Refused here: whoever gives it would not expect another database to answer. */
+  projectUrl?: string;
+}
+
+export type Row = Record<string, unknown>;
+
+/** Runs one statement. Ids come as numbers, times as Dates. */
+export type Query = (sql: string, values?: unknown[]) => Promise<Row[]>;
+
+export async function withDatabase<T>(
+  options: DatabaseOptions,
+  work: (query: Query) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({
+    connectionString: databaseUrl(options),
+    connectionTimeoutMillis: 10_000,
+    application_name: "crm-sync ops",
+    types: { getTypeParser },
+  });
+  await client.connect();
+  try {
+    return await work(async (sql, values) => (await client.query<Row>(sql, values)).rows);
+  } finally {
+    await client.end();
+  }
+}
+
+function databaseUrl(options: DatabaseOptions): string {
+  if (options.projectUrl) {
+    throw wrongUsage(
+      "this needs the database itself",
+      "A project URL serves health, deliveries and redeliver; here give --database-url.",
+    );
+  }
+  const url = options.databaseUrl ?? process.env.DATABASE_URL;
+  if (url && URL.canParse(url)) return url;
+  throw wrongUsage(
+    url ? "the database URL is no URL" : "which database?",
+    "--database-url postgresql://…, or DATABASE_URL; npm start prints the local one.",
+  );
+}
+
+/** As pg does it, but for bigint, which is text there: the ledger's ids are far below 2^53. */
+const getTypeParser: typeof pg.types.getTypeParser = (id: number, format?: "text" | "binary") =>
+  id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format as "text");

@@ -1,0 +1,8 @@
+import { InvalidArgumentError } from "commander";
+
+/** For commander: a whole number above 0, or wrong usage. */
+export function toCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError("a whole number above 0");
+}
