@@ -121,3 +121,5 @@ begin
     perform crm_sync.start();
 end
 $$;
+
+create procedure rehearsal.nothing() language sql as '';

@@ -23,7 +23,7 @@ export async function openRehearsal(happened: string): Promise<pg.Client> {
   });
   await client.connect();
   onTestFinished(() => client.end());
-  await client.query("set timezone = 'UTC'; call rehearsal.works()");
+  await client.query("set timezone = 'UTC'; select crm_sync.start(); call rehearsal.works()");
   return client;
 }
 

@@ -1,0 +1,57 @@
+/**
+ * Each symptom of docs/runbook.md in a database of its own: what its hidden "rehearse" comments break, its statements, and
+ * what they print; a statement within a sentence is run only. UPDATE_RUNBOOK=1 writes what was printed into it.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type pg from "pg";
+import { afterAll, expect, it } from "vitest";
+import { ROOT } from "../../../scripts/sql-files.ts";
+import { comparable, print } from "./print.ts";
+import { openRehearsal, run } from "./rehearse.ts";
+
+const FILE = join(ROOT, "docs/runbook.md");
+const SECTIONS = readFileSync(FILE, "utf8").split(/^(?=## )/m);
+const BLOCKS =
+  /<!-- rehearse\n(?<happens>.*?)\n-->|```sql\n(?<sql>.*?)\n```(?:\n\n?```text\n(?<said>.*?)\n```)?/gs;
+const isUpdating = process.env.UPDATE_RUNBOOK === "1";
+const written = [...SECTIONS];
+
+it.each(SECTIONS.map((section, index) => [section.split("\n")[0], section, index] as const))(
+  "%s",
+  async (_, section, index) => {
+    const client = await openRehearsal("nothing");
+    const blocks: string[] = [];
+    for (const { groups, 0: block } of section.matchAll(BLOCKS)) {
+      if (groups?.happens) await rehearse(client, groups.happens);
+      blocks.push(groups?.sql ? await answered(client, groups.sql, groups.said) : block);
+    }
+    for (const sql of statementsInText(section)) {
+      await client.query(`begin; ${sql} rollback`);
+    }
+    written[index] = section.replace(BLOCKS, () => blocks.shift() ?? "");
+  },
+);
+
+afterAll(() => {
+  if (isUpdating) writeFileSync(FILE, written.join(""));
+});
+
+/** A line, a statement: what commits inside can not share a message. */
+async function rehearse(client: pg.Client, lines: string): Promise<void> {
+  for (const line of lines.split("\n")) await client.query(line);
+}
+
+/** The block as it should stand; what it says must be what is printed, unless that is to be written. */
+async function answered(client: pg.Client, sql: string, said = ""): Promise<string> {
+  const printed = (await run(client, sql)).map(print).join("\n\n");
+  if (!isUpdating) expect(comparable(said), sql).toBe(comparable(printed));
+  return `\`\`\`sql\n${sql}\n\`\`\`\n\n\`\`\`text\n${printed}\n\`\`\``;
+}
+
+/** `select …;` in a sentence or a table: run, and undone. Not those with something to fill in. */
+function statementsInText(section: string): string[] {
+  return [...section.replace(BLOCKS, "").matchAll(/`((?:select|update|delete) [^`…]*;)`/g)].map(
+    ([, sql]) => sql as string,
+  );
+}
