@@ -2,6 +2,7 @@
 -- Changes nothing, waits for no lock, ends after 30 s a statement. A statement that fails stops no other.
 -- Holds no value of a row, no row id, no URL, no secret, no note and no name of an operator: safe to attach to an issue.
 -- Run by hand, never installed. Role: owner of crm_sync.
+\set QUIET on
 \pset pager off
 \pset null '∅'
 set default_transaction_read_only = on;

@@ -46,7 +46,8 @@ async function rehearse(client: pg.Client, lines: string): Promise<void> {
 async function answered(client: pg.Client, sql: string, said = ""): Promise<string> {
   const printed = (await run(client, sql)).map(print).join("\n\n");
   if (!isUpdating) expect(comparable(said), sql).toBe(comparable(printed));
-  return `\`\`\`sql\n${sql}\n\`\`\`\n\n\`\`\`text\n${printed}\n\`\`\``;
+  const text = comparable(said) === comparable(printed) ? said : printed;
+  return `\`\`\`sql\n${sql}\n\`\`\`\n\n\`\`\`text\n${text}\n\`\`\``;
 }
 
 /** `select …;` in a sentence or a table: run, and undone. Not those with something to fill in. */
