@@ -5,11 +5,16 @@
 import "./terminal/plain-when-piped.ts";
 import { program } from "commander";
 import pc from "picocolors";
+import { addBackfill } from "./ops/backfill.ts";
 import { addDead } from "./ops/dead.ts";
 import { addDeliveries } from "./ops/deliveries.ts";
+import { addDryRun } from "./ops/dry-run.ts";
 import { describe, exitCodeOf } from "./ops/errors.ts";
 import { addHealth } from "./ops/health.ts";
 import { examples } from "./ops/help.ts";
+import { addPause, addResume } from "./ops/pause-resume.ts";
+import { addRedeliver } from "./ops/redeliver.ts";
+import { addReplayDiff } from "./ops/replay-diff.ts";
 import { addStatus } from "./ops/status.ts";
 import { addTrace } from "./ops/trace.ts";
 
@@ -30,7 +35,10 @@ program
   .exitOverride()
   .showHelpAfterError("(--help shows how)");
 
-for (const add of [addStatus, addHealth, addTrace, addDead, addDeliveries]) add(program);
+const LOOK = [addStatus, addHealth, addTrace, addDead, addDeliveries];
+const ACT = [addRedeliver, addPause, addResume, addBackfill];
+const TRY = [addDryRun, addReplayDiff];
+for (const add of [...LOOK, ...ACT, ...TRY]) add(program);
 
 program.addHelpText(
   "after",
@@ -38,6 +46,7 @@ program.addHelpText(
     ["status", "is anything wrong?"],
     ["trace requests 5f0c…", "what happened to this row?"],
     ["dead", "what waits for a person?"],
+    ["redeliver 4711", "send it again, once it is mended"],
     ["trace --help", "each command has examples of its own"],
   )}`,
 );

@@ -19,10 +19,16 @@ export function wrongUsage(message: string, hint: string): OpsError {
   return new OpsError(message, hint, EXIT.usage);
 }
 
+/** An argument that Postgres can not read: no time, no number. */
+const UNREADABLE = ["22007", "22008", "22P02"];
+
 /** Commander has written its own message by then. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.well : EXIT.usage;
-  return error instanceof OpsError ? error.exitCode : EXIT.wrong;
+  if (error instanceof OpsError) return error.exitCode;
+  return error instanceof pg.DatabaseError && UNREADABLE.includes(error.code ?? "")
+    ? EXIT.usage
+    : EXIT.wrong;
 }
 
 export function describe(error: unknown): string | null {

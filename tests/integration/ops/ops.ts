@@ -10,6 +10,7 @@ export const LEAD_2 = "10000000-0000-4000-8000-000000000002";
 export interface Ops {
   db: pg.Client;
   databaseUrl: string;
+  superuserUrl: string;
   run: (...args: string[]) => Promise<Answer>;
 }
 
@@ -20,7 +21,7 @@ export interface Answer {
 }
 
 export async function openOps(): Promise<Ops & { close: () => Promise<void> }> {
-  const { postgresUrl: databaseUrl } = await createTestDatabase({
+  const { postgresUrl: databaseUrl, superuserUrl } = await createTestDatabase({
     name: "ops",
     build: (database) => pushMigrations(database.postgresUrl),
   });
@@ -29,6 +30,7 @@ export async function openOps(): Promise<Ops & { close: () => Promise<void> }> {
   return {
     db,
     databaseUrl,
+    superuserUrl,
     run: (...args) => runOps(args, { DATABASE_URL: databaseUrl }),
     close: () => db.end(),
   };

@@ -1,0 +1,77 @@
+/** `backfill`: new deliveries from rows as they are now. */
+import { type Command, Option } from "commander";
+import { type AskOptions, agree, withProgress, YES } from "./ask.ts";
+import { type DatabaseOptions, type Query, withDatabase } from "./database.ts";
+import { EXIT, wrongUsage } from "./errors.ts";
+import { examples } from "./help.ts";
+import { toCount } from "./numbers.ts";
+import { type OutputOptions, plural, printJson } from "./output.ts";
+
+interface Options extends DatabaseOptions, OutputOptions, AskOptions {
+  since?: string;
+  limit: number;
+  note?: string;
+}
+
+export function addBackfill(program: Command): void {
+  program
+    .command("backfill")
+    .summary("new deliveries from rows as they are now")
+    .description(
+      "Captures rows as they are now, by id or by time of change, where they meet the route's condition. They never hold\n" +
+        "up live ones. Each call makes new deliveries with new keys: of an event route a receiver hears a second time.\n" +
+        "Ends with 1 when no row fired the route.",
+    )
+    .argument("<route>", "lead, request, …")
+    .argument("[id...]", "primary keys of rows")
+    .option("--since <time>", "rows changed since then, as Postgres reads a time")
+    .addOption(
+      new Option("--limit <n>", "with --since: at most so many").argParser(toCount).default(10_000),
+    )
+    .option("--note <text>", "why: kept with the call")
+    .option(...YES)
+    .addHelpText(
+      "after",
+      examples(
+        ["backfill request 5f0c… 7a1d…", "two rows"],
+        ["backfill lead --since '2 days ago' --yes", "all that changed"],
+      ),
+    )
+    .action(async (route: string, ids: string[], _, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      if (ids.length > 0 === (options.since !== undefined)) {
+        throw wrongUsage("backfill which rows?", "Their ids, or --since <time>.");
+      }
+      await withDatabase(options, (query) => backfill(query, route, ids, options));
+    });
+}
+
+async function backfill(query: Query, route: string, ids: string[], options: Options) {
+  const { since = null, limit, note = null } = options;
+  if (since !== null || ids.length > 1) {
+    const rows =
+      since === null ? plural(ids.length, "row") : `rows changed since ${since}, at most ${limit},`;
+    await agree(options, `Backfill ${rows} to route ${route}${await warning(query, route)}?`);
+  }
+  const captured = await withProgress(`backfilling ${route}`, () =>
+    query("select delivery_id from crm_sync.backfill($1, $2, $3, $4, $5)", [
+      ...[route, since === null ? ids : null, since, limit, note],
+    ]),
+  );
+  const deliveryIds = captured.map(({ delivery_id }) => delivery_id as number);
+  if (options.json) printJson(deliveryIds);
+  else console.log(describe(deliveryIds));
+  process.exitCode = deliveryIds.length > 0 ? EXIT.well : EXIT.wrong;
+}
+
+async function warning(query: Query, route: string): Promise<string> {
+  const [row] = await query("select kind from crm_sync.routes where route = $1", [route]);
+  return row?.kind === "event" ? ", an event that its receiver may have heard of already" : "";
+}
+
+function describe(ids: number[]): string {
+  if (ids.length === 0) return "no row fired the route";
+  const [first, last] = [ids[0], ids.at(-1)];
+  const which = ids.length === 1 ? `${first}` : `${first} to ${last}`;
+  return `captured ${plural(ids.length, "delivery", "deliveries")}: ${which}`;
+}
