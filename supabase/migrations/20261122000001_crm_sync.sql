@@ -2523,7 +2523,7 @@ declare
     v_key    text;
     v_locked text[] := '{}';
 begin
-    foreach v_key in array p_keys loop
+    foreach v_key in array coalesce(p_keys, '{}') loop
         if pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || v_key) & 1023) then
             v_locked := v_locked || v_key;
         end if;
