@@ -12,7 +12,7 @@ import pc from "picocolors";
 import { type RouteName, routes } from "../supabase/functions/crm-sync/routes.ts";
 import { type Expected, SCENARIOS, type Scenario } from "./demo/scenarios.ts";
 import { type Stack, startStack } from "./local/stack.ts";
-import { createLocalClient } from "./local/supabase-client.ts";
+import { createSupabaseClient } from "./supabase-client.ts";
 import { showProgress } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 import { formatTable } from "./terminal/table.ts";
@@ -137,7 +137,7 @@ async function play(
 ): Promise<boolean> {
   const receiver = stack.receiver as Receiver;
   if (broken) breakRoute(receiver, broken);
-  const application = createLocalClient(stack.gateway.url, stack.gateway.serviceRoleKey);
+  const application = createSupabaseClient(stack.gateway.url, stack.gateway.serviceRoleKey);
   const client = new pg.Client({ connectionString: stack.databaseUrl });
   await client.connect();
   try {

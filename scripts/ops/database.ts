@@ -13,6 +13,11 @@ export type Row = Record<string, unknown>;
 /** Runs one statement. Ids come as numbers, times as Dates. */
 export type Query = (sql: string, values?: unknown[]) => Promise<Row[]>;
 
+/** SQL for the name under which the ledger knows a table, whatever the search path; the parameter is what was typed. */
+export const qualifiedName = (parameter: string) =>
+  `(select format('%I.%I', nspname, relname)
+    from pg_class join pg_namespace on pg_namespace.oid = relnamespace where pg_class.oid = ${parameter}::regclass)`;
+
 export async function withDatabase<T>(
   options: DatabaseOptions,
   work: (query: Query) => Promise<T>,

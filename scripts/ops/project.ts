@@ -2,13 +2,6 @@
 import type { Row } from "./database.ts";
 import { OpsError, wrongUsage } from "./errors.ts";
 
-/** Node before 22 has no WebSocket, and supabase-js wants one although nobody here listens to Realtime. */
-class NoRealtime {
-  constructor() {
-    throw new Error("no Realtime here");
-  }
-}
-
 /** Calls one of the dashboard's functions (public.crm_sync_…) with the key in SUPABASE_SECRET_KEY. */
 export async function callProject(
   projectUrl: string,
@@ -17,12 +10,8 @@ export async function callProject(
 ): Promise<Row[]> {
   const [url, key] = [checkedUrl(projectUrl), secretKey()];
   // Only here: it is the slowest of all to load.
-  const { createClient } = await import("@supabase/supabase-js");
-  const client = createClient(url, key, {
-    auth: { persistSession: false, autoRefreshToken: false },
-    realtime: { transport: NoRealtime as unknown as typeof WebSocket },
-  });
-  const { data, error } = await client.rpc(name, args);
+  const { createSupabaseClient } = await import("../supabase-client.ts");
+  const { data, error } = await createSupabaseClient(url, key).rpc(name, args);
   if (!error) return (data as Row[]).map(withTimes);
   if (!error.code) throw new OpsError(`the project does not answer: ${error.message}`);
   throw new OpsError(`${error.message} (${error.code})`, error.hint || null);

@@ -1,7 +1,13 @@
 /** `redeliver`: more attempts of the same deliveries, under their old keys. */
 import { Argument, type Command } from "commander";
 import { type AskOptions, agree, withProgress, YES } from "./ask.ts";
-import { type DatabaseOptions, type Query, type Row, withDatabase } from "./database.ts";
+import {
+  type DatabaseOptions,
+  type Query,
+  qualifiedName,
+  type Row,
+  withDatabase,
+} from "./database.ts";
 import { EXIT, wrongUsage } from "./errors.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
@@ -105,10 +111,7 @@ async function newestOfRow(query: Query, { table, id }: Options): Promise<number
   const rows = await query(
     `select max(delivery_id) as delivery_id
      from crm_sync.delivery_log
-     where row_id = $2
-       and table_name = (
-           select format('%I.%I', nspname, relname)
-           from pg_class join pg_namespace on pg_namespace.oid = relnamespace where pg_class.oid = $1::regclass)
+     where row_id = $2 and table_name = ${qualifiedName("$1")}
      group by route`,
     [table, id],
   );

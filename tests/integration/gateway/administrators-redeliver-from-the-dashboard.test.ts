@@ -1,8 +1,8 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Gateway, startGateway } from "../../../scripts/local/gateway.ts";
-import { createLocalClient } from "../../../scripts/local/supabase-client.ts";
 import { pushMigrations } from "../../../scripts/supabase-cli.ts";
+import { createSupabaseClient } from "../../../scripts/supabase-client.ts";
 import { createTestDatabase } from "../../support/database.ts";
 
 const LEAD = "10000000-0000-4000-8000-000000000001";
@@ -37,9 +37,9 @@ beforeEach(async () => {
 });
 
 const signedIn = (claims: object) =>
-  createLocalClient(gateway.url, gateway.anonKey, gateway.tokenFor({ sub: PERSON, ...claims }));
+  createSupabaseClient(gateway.url, gateway.anonKey, gateway.tokenFor({ sub: PERSON, ...claims }));
 const administrator = () => signedIn({ app_metadata: { role: "admin" } });
-const server = () => createLocalClient(gateway.url, gateway.serviceRoleKey);
+const server = () => createSupabaseClient(gateway.url, gateway.serviceRoleKey);
 
 async function deliveryId(): Promise<number> {
   const { rows } = await db.query("select delivery_id::int as id from crm_sync.deliveries");
@@ -125,7 +125,10 @@ test.each(CALLS)("the server's own key may call %s", async (name, args) => {
 });
 
 test.each(CALLS)("%s is refused to anon", async (name, args) => {
-  const { status, error } = await createLocalClient(gateway.url, gateway.anonKey).rpc(name, args());
+  const { status, error } = await createSupabaseClient(gateway.url, gateway.anonKey).rpc(
+    name,
+    args(),
+  );
   expect([status, error?.code]).toEqual([401, "42501"]);
   expect(error?.message).toBe(`permission denied for function ${name}`);
 });

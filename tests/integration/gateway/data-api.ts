@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { startGateway } from "../../../scripts/local/gateway.ts";
-import { createLocalClient } from "../../../scripts/local/supabase-client.ts";
+import { createSupabaseClient } from "../../../scripts/supabase-client.ts";
 import { startThrowawayServer, type ThrowawayServer } from "../../../scripts/throwaway.ts";
 
 export const PERSON = "00000000-0000-4000-8000-00000000000a";
@@ -23,7 +23,7 @@ async function serve(server: ThrowawayServer) {
   await db.connect();
   await db.query(readFileSync(new URL("./data-api.sql", import.meta.url), "utf8"));
   const gateway = await startGateway({ databaseUrl: url });
-  const client = (key: string, token?: string) => createLocalClient(gateway.url, key, token);
+  const client = (key: string, token?: string) => createSupabaseClient(gateway.url, key, token);
   return {
     db,
     gateway,
