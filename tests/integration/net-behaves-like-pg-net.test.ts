@@ -85,6 +85,14 @@ function queueIsEmpty(): Promise<true> {
 async function workerSleeps(): Promise<void> {
   await queueIsEmpty();
   await sleep(2_500);
+  // Its last turn, which finds nothing, comes later on a machine that is busy. (pg_net's own session tells no such time.)
+  await until("the worker has been idle for two seconds", async () => {
+    const busy = await query(
+      `select from pg_stat_activity
+       where application_name like 'pg_net%' and state_change > clock_timestamp() - interval '2 seconds'`,
+    );
+    return busy.length === 0 || undefined;
+  });
 }
 
 async function failureOf(sql: string): Promise<{ code: string; message: string }> {
