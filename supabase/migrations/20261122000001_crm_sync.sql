@@ -1300,6 +1300,20 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    return crm_sync._insert_fired_sql(
+        p_table_name, p_operation, 'dispatch_at_commit',
+        $sql$-- Few rows are dispatched at commit; many drip from the ledger by the tick.
+               (select count(*) <= 20 from (select from new_rows limit 21) as few)$sql$);
+end;
+$$;
+
+create function crm_sync._insert_fired_sql(p_table_name text, p_operation text, p_columns text, p_values text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
 declare
     v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
 begin
@@ -1309,15 +1323,14 @@ begin
     return format(
         $sql$
         insert into crm_sync.deliveries (
-            route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
+            route, destination, table_name, row_id, operation, ordering_key, record, %s
         )
-        -- Few rows are dispatched at commit; many drip from the ledger by the tick.
         select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
-               (select count(*) <= 20 from (select from new_rows limit 21) as few)
+               %s
         from (
 %s        ) as fired;
         get diagnostics v_count = row_count;$sql$,
-        p_table_name, p_operation, v_fired);
+        p_columns, p_table_name, p_operation, p_values, v_fired);
 end;
 $$;
 
@@ -1366,10 +1379,12 @@ $$;
 
 comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
 comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statement of a capture function that captures an INSERT or an UPDATE.';
+comment on function crm_sync._insert_fired_sql(text, text, text, text) is
+    'An insert into the ledger of what an INSERT or an UPDATE has fired, with further columns and their values.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
 
 revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
-    crm_sync._capture_handler_sql(text) from public;
+    crm_sync._insert_fired_sql(text, text, text, text), crm_sync._capture_handler_sql(text) from public;
 
 -- sql/crm_sync/05_capture/function_recapture.sql
 
@@ -1610,26 +1625,13 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
 begin
-    if v_fired is null then
-        return e'\n                null;';
-    end if;
-    return format(
-        $sql$
-                insert into crm_sync.deliveries (
-                    route, destination, table_name, row_id, operation, ordering_key, record, status, last_error_code, finished_at
-                )
-                select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
-                       case when fired.destination = any (v_left_out) then 'cancelled' else 'pending' end,
-                       case when fired.destination = any (v_left_out) then
-                           case current_setting('crm_sync.capture', true) when 'off' then 'capture_off' else 'from_origin' end end,
-                       case when fired.destination = any (v_left_out) then clock_timestamp() end
-                from (
-%s                ) as fired;
-                get diagnostics v_count = row_count;$sql$,
-        p_table_name, p_operation, v_fired);
+    return crm_sync._insert_fired_sql(
+        p_table_name, p_operation, 'status, last_error_code, finished_at',
+        $sql$case when fired.destination = any (v_left_out) then 'cancelled' else 'pending' end,
+               case when fired.destination = any (v_left_out) then
+                   case current_setting('crm_sync.capture', true) when 'off' then 'capture_off' else 'from_origin' end end,
+               case when fired.destination = any (v_left_out) then clock_timestamp() end$sql$);
 end;
 $$;
 
@@ -2381,6 +2383,7 @@ begin
             where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
         perform crm_sync._wake_keys(p_destination, v_keys);
     end if;
+    -- A destination with a limit per second is the tick's alone.
     if not p_capacity.at_commit then
         perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
     end if;
@@ -3655,12 +3658,7 @@ begin
             'pg_net holds neither the request nor an answer; it may have arrived'
         )::crm_sync.settlement), '{}')
         from crm_sync.envelopes
-        cross join lateral (
-            select in_flight.delivery_id, in_flight.envelope_id
-            from crm_sync.deliveries as in_flight
-            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
-            offset 0
-        ) as deliveries
+        cross join lateral crm_sync._in_flight_of(envelopes.envelope_id) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
           and envelopes.status = 'lost'
     );
@@ -3707,8 +3705,7 @@ begin
         select array_agg(row(
             deliveries.delivery_id, p_envelope_id, p_outcome, false, false, null, null, p_error_code, p_error
         )::crm_sync.settlement)
-        from crm_sync.deliveries
-        where deliveries.envelope_id = p_envelope_id and deliveries.status = 'in_flight'
+        from crm_sync._in_flight_of(p_envelope_id) as deliveries
     );
 end;
 $$;
@@ -3919,14 +3916,25 @@ begin
             end
         )::crm_sync.settlement), '{}')
         from crm_sync.envelopes
-        cross join lateral (
-            select in_flight.delivery_id, in_flight.envelope_id
-            from crm_sync.deliveries as in_flight
-            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
-            offset 0
-        ) as deliveries
+        cross join lateral crm_sync._in_flight_of(envelopes.envelope_id) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
     );
+end;
+$$;
+
+create function crm_sync._in_flight_of(p_envelope_id uuid)
+returns table (delivery_id bigint, envelope_id uuid)
+language plpgsql
+stable
+rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Asked envelope by envelope, by the index: as a join it was planned as each with each.
+    return query
+    select deliveries.delivery_id, deliveries.envelope_id
+    from crm_sync.deliveries
+    where deliveries.envelope_id = p_envelope_id and deliveries.status = 'in_flight';
 end;
 $$;
 
@@ -3934,8 +3942,9 @@ comment on function crm_sync._reconcile(timestamptz) is 'Settles what pg_net has
 comment on function crm_sync._requests_in_flight() is 'Each request of ours in flight, beside pg_net''s queue and answers, in one snapshot.';
 comment on function crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz) is 'Closes an answered envelope: answered if the answer is ours, else failed; its outcomes.';
 comment on function crm_sync._take_unspoken(uuid[]) is 'Settlements for what no usable answer speaks of in these closed envelopes; settle prefers the answer''s.';
+comment on function crm_sync._in_flight_of(uuid) is 'What of an envelope is still in flight.';
 
-revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
+revoke all on function crm_sync._in_flight_of(uuid), crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
     crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_unspoken(uuid[]) from public;
 
 -- sql/crm_sync/08_reconcile/related.sql

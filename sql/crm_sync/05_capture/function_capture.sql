@@ -61,6 +61,20 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    return crm_sync._insert_fired_sql(
+        p_table_name, p_operation, 'dispatch_at_commit',
+        $sql$-- Few rows are dispatched at commit; many drip from the ledger by the tick.
+               (select count(*) <= 20 from (select from new_rows limit 21) as few)$sql$);
+end;
+$$;
+
+create function crm_sync._insert_fired_sql(p_table_name text, p_operation text, p_columns text, p_values text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
 declare
     v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
 begin
@@ -70,15 +84,14 @@ begin
     return format(
         $sql$
         insert into crm_sync.deliveries (
-            route, destination, table_name, row_id, operation, ordering_key, record, dispatch_at_commit
+            route, destination, table_name, row_id, operation, ordering_key, record, %s
         )
-        -- Few rows are dispatched at commit; many drip from the ledger by the tick.
         select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
-               (select count(*) <= 20 from (select from new_rows limit 21) as few)
+               %s
         from (
 %s        ) as fired;
         get diagnostics v_count = row_count;$sql$,
-        p_table_name, p_operation, v_fired);
+        p_columns, p_table_name, p_operation, p_values, v_fired);
 end;
 $$;
 
@@ -127,7 +140,9 @@ $$;
 
 comment on function crm_sync._capture_function_sql(text) is 'SQL text of a table''s capture trigger function.';
 comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statement of a capture function that captures an INSERT or an UPDATE.';
+comment on function crm_sync._insert_fired_sql(text, text, text, text) is
+    'An insert into the ledger of what an INSERT or an UPDATE has fired, with further columns and their values.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
 
 revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
-    crm_sync._capture_handler_sql(text) from public;
+    crm_sync._insert_fired_sql(text, text, text, text), crm_sync._capture_handler_sql(text) from public;

@@ -32,26 +32,13 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_fired text := crm_sync._all_fired_sql(p_table_name, p_operation);
 begin
-    if v_fired is null then
-        return e'\n                null;';
-    end if;
-    return format(
-        $sql$
-                insert into crm_sync.deliveries (
-                    route, destination, table_name, row_id, operation, ordering_key, record, status, last_error_code, finished_at
-                )
-                select fired.route, fired.destination, %L, fired.row_id, %L, fired.ordering_key, fired.record,
-                       case when fired.destination = any (v_left_out) then 'cancelled' else 'pending' end,
-                       case when fired.destination = any (v_left_out) then
-                           case current_setting('crm_sync.capture', true) when 'off' then 'capture_off' else 'from_origin' end end,
-                       case when fired.destination = any (v_left_out) then clock_timestamp() end
-                from (
-%s                ) as fired;
-                get diagnostics v_count = row_count;$sql$,
-        p_table_name, p_operation, v_fired);
+    return crm_sync._insert_fired_sql(
+        p_table_name, p_operation, 'status, last_error_code, finished_at',
+        $sql$case when fired.destination = any (v_left_out) then 'cancelled' else 'pending' end,
+               case when fired.destination = any (v_left_out) then
+                   case current_setting('crm_sync.capture', true) when 'off' then 'capture_off' else 'from_origin' end end,
+               case when fired.destination = any (v_left_out) then clock_timestamp() end$sql$);
 end;
 $$;
 

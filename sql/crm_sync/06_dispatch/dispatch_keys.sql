@@ -58,6 +58,7 @@ begin
             where deliveries.delivery_id = any (v_delivery_ids) and deliveries.status = 'dead'), p_now);
         perform crm_sync._wake_keys(p_destination, v_keys);
     end if;
+    -- A destination with a limit per second is the tick's alone.
     if not p_capacity.at_commit then
         perform crm_sync._spend_rate(p_destination, v_deliveries, p_now);
     end if;

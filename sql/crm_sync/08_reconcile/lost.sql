@@ -32,12 +32,7 @@ begin
             'pg_net holds neither the request nor an answer; it may have arrived'
         )::crm_sync.settlement), '{}')
         from crm_sync.envelopes
-        cross join lateral (
-            select in_flight.delivery_id, in_flight.envelope_id
-            from crm_sync.deliveries as in_flight
-            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
-            offset 0
-        ) as deliveries
+        cross join lateral crm_sync._in_flight_of(envelopes.envelope_id) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
           and envelopes.status = 'lost'
     );
@@ -84,8 +79,7 @@ begin
         select array_agg(row(
             deliveries.delivery_id, p_envelope_id, p_outcome, false, false, null, null, p_error_code, p_error
         )::crm_sync.settlement)
-        from crm_sync.deliveries
-        where deliveries.envelope_id = p_envelope_id and deliveries.status = 'in_flight'
+        from crm_sync._in_flight_of(p_envelope_id) as deliveries
     );
 end;
 $$;

@@ -101,14 +101,25 @@ begin
             end
         )::crm_sync.settlement), '{}')
         from crm_sync.envelopes
-        cross join lateral (
-            select in_flight.delivery_id, in_flight.envelope_id
-            from crm_sync.deliveries as in_flight
-            where in_flight.envelope_id = envelopes.envelope_id and in_flight.status = 'in_flight'
-            offset 0
-        ) as deliveries
+        cross join lateral crm_sync._in_flight_of(envelopes.envelope_id) as deliveries
         where envelopes.envelope_id = any (p_envelope_ids)
     );
+end;
+$$;
+
+create function crm_sync._in_flight_of(p_envelope_id uuid)
+returns table (delivery_id bigint, envelope_id uuid)
+language plpgsql
+stable
+rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Asked envelope by envelope, by the index: as a join it was planned as each with each.
+    return query
+    select deliveries.delivery_id, deliveries.envelope_id
+    from crm_sync.deliveries
+    where deliveries.envelope_id = p_envelope_id and deliveries.status = 'in_flight';
 end;
 $$;
 
@@ -116,6 +127,7 @@ comment on function crm_sync._reconcile(timestamptz) is 'Settles what pg_net has
 comment on function crm_sync._requests_in_flight() is 'Each request of ours in flight, beside pg_net''s queue and answers, in one snapshot.';
 comment on function crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz) is 'Closes an answered envelope: answered if the answer is ours, else failed; its outcomes.';
 comment on function crm_sync._take_unspoken(uuid[]) is 'Settlements for what no usable answer speaks of in these closed envelopes; settle prefers the answer''s.';
+comment on function crm_sync._in_flight_of(uuid) is 'What of an envelope is still in flight.';
 
-revoke all on function crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
+revoke all on function crm_sync._in_flight_of(uuid), crm_sync._reconcile(timestamptz), crm_sync._requests_in_flight(),
     crm_sync._take_answer(uuid, int, jsonb, text, text[], timestamptz), crm_sync._take_unspoken(uuid[]) from public;
