@@ -85,7 +85,7 @@ function queueIsEmpty(): Promise<true> {
 async function workerSleeps(): Promise<void> {
   await queueIsEmpty();
   await sleep(2_500);
-  // Its last turn, which finds nothing, comes later on a machine that is busy. (pg_net's own session tells no such time.)
+  // Its last turn, which finds nothing, comes later on a machine that is busy.
   await until("the worker has been idle for two seconds", async () => {
     const busy = await query(
       `select from pg_stat_activity

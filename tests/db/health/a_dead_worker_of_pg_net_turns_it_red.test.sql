@@ -22,8 +22,13 @@ create function pg_temp.red() returns text[] language sql as
 
 set local application_name = 'somebody else';
 select pg_stat_clear_snapshot();
-select is(pg_temp.red(), array['pg_net_worker error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'pg_net_worker'), 'pg_net''s worker does not run: nothing leaves', 'in words');
+-- The stand-in's worker is whatever session bears its name; the original's goes on beside this transaction.
+select case when exists (select from pg_stat_activity where backend_type like 'pg_net%') then
+    skip('a real worker runs', 2)
+else concat_ws(e'\n',
+    is(pg_temp.red(), array['pg_net_worker error']::text[], 'that check alone'),
+    (select is(detail, 'pg_net''s worker does not run: nothing leaves', 'in words') from crm_sync.health(now()) where check_name = 'pg_net_worker'))
+end;
 set local application_name = 'pg_net 0.20.4 worker';
 select pg_stat_clear_snapshot();
 select is(pg_temp.red(), '{}', 'green when it is mended');
