@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import pc from "picocolors";
@@ -14,6 +14,19 @@ import { formatTable } from "./terminal/table.ts";
 interface Counts {
   passed: number;
   failed: number;
+  /** What failed, named once more at the end: of a long log often only the end is kept. */
+  failures?: string[];
+}
+
+/** What we read of Vitest's JSON report. */
+interface VitestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: {
+    name: string;
+    message: string;
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+  }[];
 }
 
 interface Suite {
@@ -48,10 +61,21 @@ function vitest(name: string, projects: string[]): Suite {
       ...["--reporter", "default", "--reporter", "json", `--outputFile.json=${file}`],
     ],
     count: () => {
-      const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(file, "utf8"));
-      return { passed: numPassedTests, failed: numFailedTests };
+      const report: VitestReport = JSON.parse(readFileSync(file, "utf8"));
+      return {
+        passed: report.numPassedTests,
+        failed: report.numFailedTests,
+        failures: report.testResults.flatMap(failuresOf),
+      };
     },
   };
+}
+
+function failuresOf({ name, message, assertionResults }: VitestReport["testResults"][0]): string[] {
+  const file = relative(ROOT, name);
+  const failed = assertionResults.filter(({ status }) => status === "failed");
+  if (failed.length === 0) return message ? [`${file}: ${message}`] : [];
+  return failed.map((test) => `${file}: ${test.fullName}: ${test.failureMessages[0] ?? ""}`);
 }
 
 /** A line a step: `ok`, `FAIL` or `skip`, then its seconds. */
@@ -90,10 +114,10 @@ async function run({ name, command, count }: Suite): Promise<Result> {
   } catch {
     // It ended before it had written anything to count.
   }
-  const { passed, failed } = counts;
+  const { passed, failed, failures = [] } = counts;
   // Red without a failed test: a file that does not load, a run that tested nothing.
   const isRed = result.exitCode !== 0 || passed + failed === 0;
-  return { name, passed, failed: isRed ? Math.max(failed, 1) : failed, seconds };
+  return { name, passed, failed: isRed ? Math.max(failed, 1) : failed, failures, seconds };
 }
 
 const results: Result[] = [];
@@ -111,6 +135,9 @@ const cells = results.map(({ name, passed, failed, seconds }) => [
   String(failed),
   seconds.toFixed(1),
 ]);
+for (const failure of results.flatMap(({ failures = [] }) => failures)) {
+  console.log(`\n${pc.red("FAIL")} ${stripVTControlCharacters(failure).slice(0, 1_000)}`);
+}
 console.log(`\n${formatTable(["", "passed", "failed", "seconds"], cells)}`);
 console.log(`\nin ${sum("seconds").toFixed(0)} s`);
 console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
