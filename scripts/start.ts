@@ -27,6 +27,8 @@ const LIVE_NAMES = [
   "MONELEC_API_KEY",
   "ELEMENTOR_WEBHOOK_URL",
   "SITE_URL",
+  "CRM_SYNC_ALERT_URL",
+  "CRM_SYNC_HEARTBEAT_URL",
 ] as const;
 const MONELEC_DEFAULT = "https://monelec.net/api/external";
 
@@ -104,7 +106,7 @@ function introduce(stack: Stack): void {
   line("function", functionUrl);
   line("receiver", receiver ? receiver.url : pc.red("the real ones"));
   if (receiver) {
-    line("  control", `${receiver.url}/__control/calls, …/effects, …/violations`);
+    line("  control", `${receiver.url}/__control/calls, …/effects, …/violations, …/alerts`);
     line(
       "  to fail",
       `curl ${receiver.url}/__control/respond-with -d '{"path":"/leads","status":503,"times":2}'`,

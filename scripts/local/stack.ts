@@ -190,6 +190,8 @@ export function envOf(receiver: Receiver): FunctionEnv {
     MONELEC_API_URL: receiver.monelecUrl,
     MONELEC_API_KEY: receiver.apiKey,
     ELEMENTOR_WEBHOOK_URL: receiver.elementorUrl,
+    CRM_SYNC_ALERT_URL: receiver.alertUrl,
+    CRM_SYNC_HEARTBEAT_URL: receiver.heartbeatUrl,
   };
 }
 

@@ -83,10 +83,29 @@ begin
 end;
 $$;
 
+create function crm_sync._required_function_access()
+returns crm_sync.function_access
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function crm_sync.function_access := crm_sync._function_access();
+begin
+    if v_function.url is null or v_function.secrets is null then
+        raise exception 'Vault holds no %', case when v_function.url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
+            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
+    end if;
+    return v_function;
+end;
+$$;
+
 comment on function crm_sync._function_access() is
     'From Vault: crm_sync_function_url, where envelopes are posted; crm_sync_signing_secret, one or several whsec_… separated by spaces, all of them valid during a rotation. Null where absent or blank. Caller needs select on vault.decrypted_secrets.';
 
-revoke all on function crm_sync._function_access() from public;
+comment on function crm_sync._required_function_access() is 'The same, or CS010: Vault is not set up.';
+
+revoke all on function crm_sync._function_access(), crm_sync._required_function_access() from public;
 
 -- sql/crm_sync/02_settings/settings.sql
 
@@ -110,6 +129,9 @@ create table crm_sync.settings (
     keep_trace                interval    not null default '180 days',
     backlog_age_limit         interval    not null default '5 minutes',
     silence_factor            int         not null default 10,
+    alert_window              interval    not null default '1 hour',
+    alert_reminder            interval    not null default '1 day',
+    heartbeat_every           interval    default '5 minutes',
     office_time_zone          text        not null default 'Europe/Paris',
     started_on                text,
     email_columns             text[]      not null default '{email,client_email}',
@@ -127,6 +149,9 @@ create table crm_sync.settings (
     ),
     constraint lease_outlives_the_request check (lease > request_timeout),
     constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
+    constraint alerts_are_not_repeated_at_once check (
+        alert_window > interval '0' and alert_reminder >= alert_window and heartbeat_every > interval '0'
+    ),
     constraint nobody_makes_themselves_administrator check (
         cardinality(administrator_claim) > 0 and administrator_claim[1] <> 'user_metadata'
     ),
@@ -160,6 +185,10 @@ comment on column crm_sync.settings.keep_record_dead is 'How long the record of 
 comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
 comment on column crm_sync.settings.backlog_age_limit is 'What is due and has not left for longer turns health() red.';
 comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
+comment on column crm_sync.settings.alert_window is 'The same trouble is told once in this time, however often it comes and goes or grows.';
+comment on column crm_sync.settings.alert_reminder is 'A trouble that lasts is told again after this.';
+comment on column crm_sync.settings.heartbeat_every is
+    'How often CRM_SYNC_HEARTBEAT_URL is called while the tick runs, by a whole minute; null: never. Each costs one call of the function.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
 comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
 comment on column crm_sync.settings.email_columns is 'Columns, and fields of records, by which export_person() and erase_person() find a person''s email.';
@@ -2334,7 +2363,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_function     crm_sync.function_access := crm_sync._function_access();
+    v_function     crm_sync.function_access := crm_sync._required_function_access();
     v_keys         text[];
     v_claimed_at   timestamptz;
     v_delivery_ids bigint[];
@@ -2343,10 +2372,6 @@ declare
     v_requests     int := 0;
     v_deliveries   int := 0;
 begin
-    if v_function.url is null or v_function.secrets is null then
-        raise exception 'Vault holds no %', case when v_function.url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
-            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
-    end if;
     v_keys := crm_sync._lock_keys(p_destination, p_keys);
     -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
     -- A probe waits for no schedule.
@@ -2807,31 +2832,39 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
-declare
-    v_body      jsonb := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe);
-    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
-    v_headers   jsonb;
 begin
-    v_headers := jsonb_build_object(
-        'Content-Type', 'application/json',
-        'webhook-id', p_envelope_id,
-        'webhook-timestamp', v_timestamp,
-        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_function.secrets)
-    );
     insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
     select p_envelope_id,
            p_destination,
-           net.http_post(
-               url := p_function.url,
-               body := v_body,
-               headers := v_headers,
-               timeout_milliseconds := (extract(epoch from settings.request_timeout) * 1000)::int
-           ),
+           crm_sync._post_signed(
+               p_function, p_envelope_id, crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe), settings.request_timeout),
            cardinality(p_delivery_ids),
            p_is_probe,
            p_now,
            p_now + settings.lease
     from crm_sync.settings;
+end;
+$$;
+
+create function crm_sync._post_signed(
+    p_function crm_sync.function_access, p_id uuid, p_body jsonb, p_timeout interval default '20 seconds'
+)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+begin
+    return net.http_post(
+        url := p_function.url,
+        body := p_body,
+        headers := jsonb_build_object(
+            'Content-Type', 'application/json',
+            'webhook-id', p_id,
+            'webhook-timestamp', v_timestamp,
+            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, p_function.secrets)),
+        timeout_milliseconds := (extract(epoch from p_timeout) * 1000)::int);
 end;
 $$;
 
@@ -2891,13 +2924,15 @@ end;
 $$;
 
 comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz) is
-    'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
+    'Queues an envelope in pg_net and writes down that it is in flight.';
+comment on function crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval) is
+    'Signs a body with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net for the function; returns pg_net''s id.';
 comment on function crm_sync._envelope_body(text, bigint[], boolean) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
 revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz),
-    crm_sync._envelope_body(text, bigint[], boolean) from public;
+    crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval), crm_sync._envelope_body(text, bigint[], boolean) from public;
 
 -- sql/crm_sync/06_dispatch/sign.sql
 
@@ -3561,23 +3596,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_headers     jsonb;
-    v_answer      jsonb;
     v_settlements crm_sync.settlement[];
 begin
-    select jsonb_object_agg(lower(headers.key), headers.value) into v_headers from jsonb_each_text(p_headers) as headers;
-    if v_headers ->> 'webhook-id' is distinct from p_envelope_id::text
-        or not crm_sync._is_signed_by_us(
-            p_envelope_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature', p_content, p_secrets
-        ) then
-        return null;
-    end if;
-    v_answer := p_content::jsonb;
-    if v_answer ->> 'envelope_id' is distinct from p_envelope_id::text then
-        return null;
-    end if;
     select array_agg(crm_sync._read_result(p_envelope_id, results.result)) into v_settlements
-    from jsonb_array_elements(v_answer -> 'results') as results (result);
+    from jsonb_array_elements(crm_sync._verified(p_envelope_id, p_headers, p_content, p_secrets) -> 'results') as results (result);
     -- A word that this version does not know, or no delivery: nothing of it can be believed.
     if exists (
         select from unnest(v_settlements) as settlements
@@ -3588,6 +3610,29 @@ begin
         return null;
     end if;
     return v_settlements;
+exception when others then
+    return null;
+end;
+$$;
+
+create function crm_sync._verified(p_id uuid, p_headers jsonb, p_content text, p_secrets text[])
+returns jsonb
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_headers jsonb := (select jsonb_object_agg(lower(headers.key), headers.value) from jsonb_each_text(p_headers) as headers);
+    v_answer  jsonb;
+begin
+    if v_headers ->> 'webhook-id' is distinct from p_id::text
+        or not crm_sync._is_signed_by_us(
+            p_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature', p_content, p_secrets
+        ) then
+        return null;
+    end if;
+    v_answer := p_content::jsonb;
+    return case when v_answer ->> 'envelope_id' = p_id::text then v_answer end;
 exception when others then
     return null;
 end;
@@ -3618,9 +3663,12 @@ $$;
 
 comment on function crm_sync._read_answer(uuid, jsonb, text, text[]) is
     'The outcomes in an answer; null unless it is signed by us and about this envelope. Never raises.';
+comment on function crm_sync._verified(uuid, jsonb, text, text[]) is
+    'An answer''s body, if the function signed it for what was posted under this id; else null. Never raises.';
 comment on function crm_sync._read_result(uuid, jsonb) is 'One result of an answer. Misconfigured and not_attempted use up no attempt.';
 
-revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_sync._read_result(uuid, jsonb) from public;
+revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_sync._verified(uuid, jsonb, text, text[]),
+    crm_sync._read_result(uuid, jsonb) from public;
 
 -- sql/crm_sync/08_reconcile/lost.sql
 
@@ -4266,7 +4314,7 @@ begin
     routes := array(select delivery ->> 'route' from jsonb_array_elements(v_deliveries) as delivery);
     see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
     -- A destination that no route has: a function that knows no dry runs sends none of it either.
-    v_request := crm_sync._post_dry_run(dry_run_id, jsonb_build_object(
+    v_request := crm_sync._post_signed(crm_sync._required_function_access(), dry_run_id, jsonb_build_object(
         'version', 1, 'dry_run', true, 'destination', 'dry_run',
         'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', v_deliveries));
     perform crm_sync._note_operation('dry_run', jsonb_build_object(
@@ -4306,29 +4354,6 @@ begin
 end;
 $$;
 
-create function crm_sync._post_dry_run(p_id uuid, p_body jsonb)
-returns bigint
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_function  crm_sync.function_access := crm_sync._function_access();
-    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
-begin
-    if v_function.url is null or v_function.secrets is null then
-        raise exception 'Vault holds no crm_sync_function_url, or no crm_sync_signing_secret'
-            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…'');';
-    end if;
-    return net.http_post(
-        url := v_function.url,
-        body := p_body,
-        headers := jsonb_build_object(
-            'Content-Type', 'application/json', 'webhook-id', p_id, 'webhook-timestamp', v_timestamp,
-            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, v_function.secrets)),
-        timeout_milliseconds := (select extract(epoch from settings.request_timeout) * 1000 from crm_sync.settings)::int);
-end;
-$$;
-
 create function crm_sync.dry_run_result(p_dry_run_id uuid)
 returns table (route text, would text, destination text, path text, payload jsonb, error_code text, error text)
 language plpgsql
@@ -4340,6 +4365,7 @@ declare
         select (operations.arguments ->> 'request_id')::bigint from crm_sync.operations
         where operations.action = 'dry_run' and operations.arguments ->> 'dry_run_id' = p_dry_run_id::text);
     v_answer  record;
+    v_results jsonb;
 begin
     if v_request is null then
         raise exception 'there is no dry run %', p_dry_run_id
@@ -4351,10 +4377,15 @@ begin
         would := 'wait';
         error := 'no answer yet: ask again in a second; it is kept for 6 hours';
         return next;
-    elsif crm_sync._is_dry_answer(p_dry_run_id, v_answer.headers, v_answer.content) then
+        return;
+    end if;
+    v_results := crm_sync._verified(
+        p_dry_run_id, v_answer.headers, v_answer.content, (crm_sync._function_access()).secrets) -> 'results';
+    -- An older function answers, signed, without a word on what it would do.
+    if v_results -> 0 ? 'would' then
         return query
         select results.route, results.would, results.destination, results.path, results.payload, results.error_code, results.error
-        from jsonb_to_recordset(v_answer.content::jsonb -> 'results') as results (
+        from jsonb_to_recordset(v_results) as results (
             route text, would text, destination text, path text, payload jsonb, error_code text, error text);
     else
         would := 'fail';
@@ -4365,34 +4396,14 @@ begin
 end;
 $$;
 
-create function crm_sync._is_dry_answer(p_id uuid, p_headers jsonb, p_content text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_headers jsonb := (select jsonb_object_agg(lower(headers.key), headers.value) from jsonb_each_text(p_headers) as headers);
-begin
-    -- An older function answers, signed, without a word on what it would do.
-    return coalesce(
-        v_headers ->> 'webhook-id' = p_id::text
-        and crm_sync._is_signed_by_us(p_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature',
-                                      p_content, (crm_sync._function_access()).secrets)
-        and p_content::jsonb -> 'results' -> 0 ? 'would', false);
-end;
-$$;
-
 comment on function crm_sync.dry_run(regclass, text, text) is
     'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires.';
 comment on function crm_sync.dry_run_result(uuid) is
     'The answer to a dry run. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). payload: letters as x, digits as 0, numbers as "<number>", words of the mapper''s own in clear. Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
 comment on function crm_sync._dry_deliveries(text, text) is 'What the routes of a row would capture and read now, as the envelope holds it; null: none fires. Leaves nothing. Raises CS029: no such row.';
-comment on function crm_sync._post_dry_run(uuid, jsonb) is 'Signs and queues it; returns pg_net''s id. Raises CS010: Vault is not set up.';
-comment on function crm_sync._is_dry_answer(uuid, jsonb, text) is 'Whether it is signed by us, about this dry run.';
 
-revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync._dry_deliveries(text, text), crm_sync._post_dry_run(uuid, jsonb),
-    crm_sync.dry_run_result(uuid), crm_sync._is_dry_answer(uuid, jsonb, text) from public;
+revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync._dry_deliveries(text, text),
+    crm_sync.dry_run_result(uuid) from public;
 grant execute on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_result(uuid) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/erase.sql
@@ -5020,6 +5031,15 @@ begin
     )
     select count(*)::int into purged_count from purged;
     return next;
+    what := 'alerts';
+    with ended as (
+        delete from crm_sync.alerts where alerts.ended_at < p_now - v_settings.keep_trace returning 1
+    ),
+    closed as (
+        delete from crm_sync.alert_messages where alert_messages.closed_at < p_now - v_settings.keep_trace returning 1
+    )
+    select (select count(*) from ended) + (select count(*) from closed) into purged_count;
+    return next;
     what := 'cron runs';
     purged_count := crm_sync._purge_cron_runs(p_now - interval '1 hour', p_batch);
     return next;
@@ -5329,6 +5349,378 @@ comment on function crm_sync.test_delivery(text, text) is
 revoke all on function crm_sync.test_delivery(text, text) from public;
 grant execute on function crm_sync.test_delivery(text, text) to crm_sync_operator;
 
+-- sql/crm_sync/10_observe/alert_messages.sql
+
+-- Messages to people, and the heartbeat that tells a dead man's switch that tick, pg_net and function are alive. Kept until
+-- the function has answered that they arrived: as a delivery, but beside the ledger, whose troubles they tell of.
+
+create table crm_sync.alert_messages (
+    message_id   uuid         primary key default gen_random_uuid(),
+    text         text         not null,
+    written_at   timestamptz  not null,
+    post_count   int          not null default 0,
+    request_id   bigint,
+    posted_at    timestamptz,
+    outcome      text,
+    error        text,
+    closed_at    timestamptz
+);
+
+create index alert_messages_open_idx on crm_sync.alert_messages (written_at) where closed_at is null;
+
+alter table crm_sync.alert_messages enable row level security;
+
+-- One row: alert() locks it, one at a time.
+create table crm_sync.heartbeat (
+    only_row   boolean  primary key default true,
+    beaten_at  timestamptz,
+    constraint there_is_only_one_row check (only_row)
+);
+
+insert into crm_sync.heartbeat default values;
+
+alter table crm_sync.heartbeat enable row level security;
+
+create function crm_sync.test_alert(p_note text default null)
+returns table (message_id uuid, see text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    insert into crm_sync.alert_messages (text, written_at)
+    values (format('test alert, asked for by %s', session_user), clock_timestamp())
+    returning alert_messages.message_id into message_id;
+    perform crm_sync._post_messages(clock_timestamp());
+    perform crm_sync._note_operation('test_alert', jsonb_build_object('message_id', message_id), 1, p_note);
+    see := format('select outcome, error from crm_sync.alert_messages where message_id = %L;', message_id);
+    return next;
+end;
+$$;
+
+create function crm_sync._post_messages(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count int;
+begin
+    update crm_sync.alert_messages
+    set closed_at = p_now, outcome = coalesce(alert_messages.outcome, 'unknown')
+    where alert_messages.closed_at is null and alert_messages.written_at < p_now - interval '1 day';
+    update crm_sync.alert_messages
+    set request_id = crm_sync._post_notice(alert_messages.message_id, jsonb_build_object('alert', alert_messages.text)),
+        posted_at = p_now,
+        post_count = alert_messages.post_count + 1
+    where alert_messages.closed_at is null
+      -- After a minute, then 2, 4, 8, 16 and at most 30: a function that is down is not called for each message each minute.
+      and (alert_messages.posted_at is null
+           or alert_messages.posted_at <= p_now - least(interval '30 minutes',
+                                                        interval '50 seconds' * 2 ^ least(alert_messages.post_count - 1, 10)));
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._take_message_answers(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count int;
+begin
+    with answered as (
+        select open.message_id, answers.status_code, answers.error_msg,
+               crm_sync._verified(open.message_id, answers.headers, answers.content, (crm_sync._function_access()).secrets)
+                   -> 'results' -> 0 as result
+        from crm_sync.alert_messages as open
+        join net._http_response as answers on answers.id = open.request_id
+        where open.closed_at is null
+    )
+    update crm_sync.alert_messages
+    set outcome = coalesce(answered.result ->> 'outcome', 'unknown'),
+        error = case
+            when answered.result is null then coalesce('HTTP ' || answered.status_code || ', not the function''s answer to an alert', answered.error_msg)
+            else left(answered.result ->> 'error', 500)
+        end,
+        -- Until its secret is set nobody can be told.
+        closed_at = case when answered.result ->> 'outcome' in ('delivered', 'misconfigured') then p_now end
+    from answered
+    where alert_messages.message_id = answered.message_id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+create function crm_sync._beat(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Nothing is due, or the heart does not beat.
+    if not exists (
+        select from crm_sync.heartbeat
+        cross join crm_sync.settings
+        where heartbeat.beaten_at is null or heartbeat.beaten_at <= p_now - settings.heartbeat_every
+    ) or exists (
+        select from crm_sync._findings(p_now, array['running', 'platform', 'secrets', 'tick', 'restored_copy']) as findings
+        where findings.level <> 'ok'
+    ) then
+        return 0;
+    end if;
+    perform crm_sync._post_notice(gen_random_uuid(), '{"heartbeat": true}');
+    update crm_sync.heartbeat set beaten_at = p_now;
+    return 1;
+end;
+$$;
+
+create function crm_sync._post_notice(p_id uuid, p_notice jsonb)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return crm_sync._post_signed(crm_sync._required_function_access(), p_id, jsonb_build_object('version', 1, 'notice', p_notice));
+end;
+$$;
+
+comment on table crm_sync.alert_messages is
+    'What was told, or is still to be: outcome delivered, misconfigured (the function''s CRM_SYNC_ALERT_URL), retry, or unknown (no usable answer); posted again for a day until it is one of the first two. No personal data.';
+comment on table crm_sync.heartbeat is 'When the last heartbeat left.';
+comment on function crm_sync.test_alert(text) is
+    'Tells people, as an alert would, that this is a test; the answer a minute later by the statement in "see". Each call sends one message. Role: crm_sync_operator. Error: CS010 Vault is not set up.';
+comment on function crm_sync._post_messages(timestamptz) is 'Posts what is open and due; returns how many. Raises CS010: Vault is not set up.';
+comment on function crm_sync._take_message_answers(timestamptz) is 'Reads what the function said of them; returns of how many.';
+comment on function crm_sync._beat(timestamptz) is 'Posts a heartbeat if one is due and the tick runs; returns 1, else 0.';
+comment on function crm_sync._post_notice(uuid, jsonb) is 'Something for people, not for a receiver: alert or heartbeat; returns pg_net''s id.';
+
+revoke all on function crm_sync.test_alert(text), crm_sync._post_messages(timestamptz), crm_sync._take_message_answers(timestamptz),
+    crm_sync._beat(timestamptz), crm_sync._post_notice(uuid, jsonb) from public;
+grant execute on function crm_sync.test_alert(text) to crm_sync_operator;
+
+grant select on crm_sync.alert_messages to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_alert_messages on crm_sync.alert_messages
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/10_observe/alerts.sql
+
+-- What people are told without asking: each check of health() that turns red or yellow, and its end. One message a minute
+-- for all that is new, the same trouble once in settings.alert_window. The server's log has it too, whatever becomes of
+-- the message: lines that begin with "crm-sync alert: " or "crm-sync recovered: ", for a log drain to match.
+
+create table crm_sync.alerts (
+    alert_id           bigint       generated always as identity primary key,
+    check_name         text         not null,
+    concern            text         not null default '',
+    level              text         not null,
+    detail             text         not null,
+    mend               text,
+    amount             bigint       not null default 0,
+    raised_at          timestamptz  not null,
+    told_at            timestamptz,
+    told_level         text,
+    told_amount        bigint,
+    ended_at           timestamptz,
+    recovery_told_at   timestamptz
+);
+
+create unique index alerts_unended_idx on crm_sync.alerts (check_name, concern) where ended_at is null;
+
+alter table crm_sync.alerts enable row level security;
+
+create function crm_sync.alert(p_now timestamptz default clock_timestamp())
+returns table (step text, affected int)
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
+as $$
+begin
+    perform from crm_sync.heartbeat for no key update skip locked;
+    if not found then
+        return;
+    end if;
+    foreach step in array array['answers', 'alerts', 'messages', 'heartbeat'] loop
+        affected := crm_sync._alert_step(step, p_now);
+        return next;
+    end loop;
+end;
+$$;
+
+create function crm_sync._alert_step(p_step text, p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    case p_step
+        when 'answers' then return crm_sync._take_message_answers(p_now);
+        when 'alerts' then
+            perform crm_sync._observe(p_now, crm_sync._checks_to_alert(p_now));
+            return crm_sync._tell(p_now);
+        when 'messages' then return crm_sync._post_messages(p_now);
+        when 'heartbeat' then return crm_sync._beat(p_now);
+    end case;
+exception when others then
+    -- Without Vault or pg_net nobody can be called; the log is written all the same.
+    perform crm_sync._note_fault('alert: ' || p_step, sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
+create function crm_sync._checks_to_alert(p_now timestamptz)
+returns text[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- missing_rows reads tables: every quarter of an hour. Of alerts that do not arrive no alert can tell.
+    return array(
+        select checks.name
+        from unnest(crm_sync._checks()) as checks (name)
+        where checks.name <> 'alerts'
+          and (checks.name <> 'missing_rows' or extract(minute from p_now)::int % 15 = 0)
+    );
+end;
+$$;
+
+create function crm_sync._observe(p_now timestamptz, p_checks text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_found text[];
+    v_blind text[];
+begin
+    with findings as materialized (
+        select * from crm_sync._findings(p_now, p_checks) as said where said.level <> 'ok'
+    ),
+    troubles as materialized (
+        select findings.check_name, coalesce(concerns.key, '') as concern, findings.level, findings.detail, findings.mend,
+               coalesce(concerns.value::bigint, 0) as amount
+        from findings
+        left join lateral jsonb_each_text(findings.concerns) as concerns on true
+    ),
+    raised as (
+        insert into crm_sync.alerts (check_name, concern, level, detail, mend, amount, raised_at)
+        select troubles.check_name, troubles.concern, troubles.level, troubles.detail, troubles.mend, troubles.amount, p_now
+        from troubles
+        -- What could not be looked at is what it was.
+        on conflict (check_name, concern) where ended_at is null do update
+        set level = excluded.level, detail = excluded.detail, mend = excluded.mend, amount = excluded.amount
+        where excluded.level <> 'unknown' or alerts.level = 'unknown'
+    )
+    select array_agg(troubles.check_name || ' ' || troubles.concern),
+           array_agg(troubles.check_name) filter (where troubles.level = 'unknown')
+    into v_found, v_blind
+    from troubles;
+    update crm_sync.alerts
+    set ended_at = p_now
+    where alerts.ended_at is null
+      and alerts.check_name = any (p_checks)
+      and alerts.check_name || ' ' || alerts.concern <> all (coalesce(v_found, '{}'))
+      and alerts.check_name <> all (coalesce(v_blind, '{}'));
+end;
+$$;
+
+create function crm_sync._tell(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_alerts     text[];
+    v_recoveries text[];
+    v_line       text;
+begin
+    -- A check speaks in one line of all its destinations or routes.
+    with told as (
+        update crm_sync.alerts
+        set told_at = p_now, told_level = alerts.level, told_amount = alerts.amount
+        where alerts.alert_id in (select due.alert_id from crm_sync._alerts_to_tell(p_now) as due)
+        returning alerts.*
+    )
+    select coalesce(array_agg(distinct format('%s %s: %s', told.level, told.check_name, told.detail)
+                              || coalesce(e'\n    ' || told.mend, '')), '{}') into v_alerts
+    from told;
+    with told as (
+        update crm_sync.alerts
+        set recovery_told_at = p_now
+        where alerts.ended_at is not null and alerts.told_at is not null and alerts.recovery_told_at is null
+        returning alerts.*
+    )
+    select coalesce(array_agg(concat_ws(' ', told.check_name, nullif(told.concern, ''), 'after', crm_sync._span(told.ended_at - told.raised_at))
+                              order by told.check_name, told.concern), '{}') into v_recoveries
+    from told;
+    foreach v_line in array v_alerts loop
+        raise log 'crm-sync alert: %', split_part(v_line, e'\n', 1);
+    end loop;
+    foreach v_line in array v_recoveries loop
+        raise log 'crm-sync recovered: %', v_line;
+    end loop;
+    insert into crm_sync.alert_messages (text, written_at)
+    select string_agg(lines.line, e'\n'), p_now
+    from (
+        select unnest(v_alerts) as line
+        union all
+        select 'recovered ' || recoveries.line from unnest(v_recoveries) as recoveries (line)
+    ) as lines
+    having count(*) > 0;
+    return cardinality(v_alerts) + cardinality(v_recoveries);
+end;
+$$;
+
+create function crm_sync._alerts_to_tell(p_now timestamptz)
+returns table (alert_id bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select alerts.alert_id
+    from crm_sync.alerts
+    cross join crm_sync.settings
+    where alerts.ended_at is null
+      -- Another session's lock ends by itself.
+      and (alerts.level <> 'unknown' or alerts.raised_at <= p_now - interval '10 minutes')
+      and case
+          -- What comes and goes is told once in a window.
+          when alerts.told_at is null then not exists (
+              select from crm_sync.alerts as earlier
+              where earlier.check_name = alerts.check_name and earlier.concern = alerts.concern
+                and earlier.told_at > p_now - settings.alert_window)
+          when alerts.level = 'error' and alerts.told_level <> 'error' then true
+          when alerts.amount > alerts.told_amount then alerts.told_at <= p_now - settings.alert_window
+          else alerts.told_at <= p_now - settings.alert_reminder
+      end;
+end;
+$$;
+
+comment on table crm_sync.alerts is
+    'Troubles that health() found, each from raised_at to ended_at; concern: the destination or route that it is about, empty: the whole; amount: how many, where it can grow. Not told yet: told_at is null. No personal data.';
+comment on function crm_sync.alert(timestamptz) is
+    'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: nothing is told twice within settings.alert_window. Returns each step with its count; nothing while another runs. Role: owner.';
+comment on function crm_sync._alert_step(text, timestamptz) is 'One step of alert(); an error is noted and ends the step alone.';
+comment on function crm_sync._checks_to_alert(timestamptz) is 'The checks to look at in this minute.';
+comment on function crm_sync._observe(timestamptz, text[]) is 'Raises, keeps up to date and ends alerts.';
+comment on function crm_sync._tell(timestamptz) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
+comment on function crm_sync._alerts_to_tell(timestamptz) is
+    'New ones; those that became an error, grew, or last as long as settings.alert_reminder.';
+
+revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
+    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz), crm_sync._alerts_to_tell(timestamptz) from public;
+
+grant select on crm_sync.alerts to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_alerts on crm_sync.alerts
+    for select to crm_sync_reader, crm_sync_operator using (true);
+
 -- sql/crm_sync/10_observe/dead_letters.sql
 
 -- What waits for a person: dead deliveries, why, and what mends each. No personal data.
@@ -5390,13 +5782,14 @@ create policy readers_see_deliveries on crm_sync.deliveries
 -- Definer: readers have no rights on Vault, pg_cron and the tables that hold personal data.
 
 create type crm_sync.finding as (
-    level   text,
-    detail  text,
-    mend    text
+    level     text,
+    detail    text,
+    mend      text,
+    concerns  jsonb
 );
 
 comment on type crm_sync.finding is
-    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look.';
+    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look. concerns: the destinations or routes it is about, each with how many (null: no matter); null: the whole.';
 
 create function crm_sync.health(p_now timestamptz default clock_timestamp())
 returns table (check_name text, level text, detail text, mend text)
@@ -5405,12 +5798,33 @@ security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 begin
-    foreach check_name in array array[
+    return query
+    select findings.check_name, findings.level, findings.detail, findings.mend
+    from crm_sync._findings(p_now, crm_sync._checks()) as findings;
+end;
+$$;
+
+create function crm_sync._checks()
+returns text[]
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array[
         'running', 'platform', 'secrets', 'pg_net_worker', 'pg_net_queue', 'cron_jobs', 'cron_runs', 'cron_history', 'tick',
         'function', 'signature', 'breakers', 'paused', 'backlog', 'envelopes', 'dead_letters', 'silence',
-        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy'
-    ] loop
-        select finding.* into level, detail, mend from crm_sync._checked(check_name, p_now) as finding;
+        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy', 'alerts'
+    ];
+$$;
+
+create function crm_sync._findings(p_now timestamptz, p_checks text[])
+returns table (check_name text, level text, detail text, mend text, concerns jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    foreach check_name in array p_checks loop
+        select finding.* into level, detail, mend, concerns from crm_sync._checked(check_name, p_now) as finding;
         return next;
     end loop;
 end;
@@ -5430,17 +5844,33 @@ exception when others then
     return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
         when sqlstate = '55P03' then 'Another session holds a lock; look again.'
         else 'See the check "platform".'
-    end)::crm_sync.finding;
+    end, null)::crm_sync.finding;
 end;
 $$;
 
-create function crm_sync._finding(p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text)
+create function crm_sync._finding(
+    p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text, p_concerns jsonb default null
+)
 returns crm_sync.finding
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when p_is_ok then row('ok', p_fine, null)::crm_sync.finding else row(p_level, p_detail, p_mend)::crm_sync.finding end;
+    select case when p_is_ok then row('ok', p_fine, null, null)::crm_sync.finding else row(p_level, p_detail, p_mend, p_concerns)::crm_sync.finding end;
+$$;
+
+create function crm_sync._span(p_span interval)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_span < interval '2 minutes' then greatest(0, round(extract(epoch from p_span))) || ' s'
+        when p_span < interval '2 hours' then floor(extract(epoch from p_span) / 60) || ' min'
+        when p_span < interval '2 days' then floor(extract(epoch from p_span) / 3600) || ' h'
+        else floor(extract(epoch from p_span) / 86400) || ' days'
+    end;
 $$;
 
 create function crm_sync._ago(p_at timestamptz, p_now timestamptz)
@@ -5449,28 +5879,27 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when p_at is null then 'never'
-        when p_now - p_at < interval '2 minutes' then greatest(0, round(extract(epoch from p_now - p_at))) || ' s ago'
-        when p_now - p_at < interval '2 hours' then floor(extract(epoch from p_now - p_at) / 60) || ' min ago'
-        when p_now - p_at < interval '2 days' then floor(extract(epoch from p_now - p_at) / 3600) || ' h ago'
-        else floor(extract(epoch from p_now - p_at) / 86400) || ' days ago'
-    end;
+    select coalesce(crm_sync._span(p_now - p_at) || ' ago', 'never');
 $$;
 
 comment on function crm_sync.health(timestamptz) is
     'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
 comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
-comment on function crm_sync._finding(boolean, text, text, text, text) is 'ok with a word on what is fine, or else level, detail and mend.';
-comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words.';
+comment on function crm_sync._finding(boolean, text, text, text, text, jsonb) is 'ok with a word on what is fine, or else level, detail and mend.';
+comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words; null: never.';
+comment on function crm_sync._span(interval) is 'A length of time in words; null for null.';
+comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name>, in the order in which a cause comes before what it causes.';
+comment on function crm_sync._findings(timestamptz, text[]) is 'What these checks say.';
 
 revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
-    crm_sync._finding(boolean, text, text, text, text), crm_sync._ago(timestamptz, timestamptz) from public;
+    crm_sync._finding(boolean, text, text, text, text, jsonb), crm_sync._ago(timestamptz, timestamptz),
+    crm_sync._span(interval), crm_sync._checks(), crm_sync._findings(timestamptz, text[]) from public;
 grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;
 
 -- sql/crm_sync/10_observe/health_deliveries.sql
 
--- The checks of health() on what is under way: the function, the receivers, what waits, what died, what fell silent.
+-- The checks of health() on what is under way: the function, the receivers, what waits, what died, what fell silent, and
+-- whether anybody was told.
 
 create function crm_sync._function_complaint()
 returns text
@@ -5513,8 +5942,8 @@ begin
              when v_breaker.last_success_at is null then 'not called yet'
              else 'answered ' || crm_sync._ago(v_breaker.last_success_at, p_now) end,
         'error',
-        format('%s, since %s; answered %s', v_complaint,
-               crm_sync._ago(v_breaker.failing_since, p_now), crm_sync._ago(v_breaker.last_success_at, p_now)),
+        format('%s, for %s; answered %s', v_complaint,
+               crm_sync._span(p_now - v_breaker.failing_since), crm_sync._ago(v_breaker.last_success_at, p_now)),
         case
             when v_complaint like 'HTTP 404%' then 'supabase functions deploy crm-sync; is crm_sync_function_url in Vault right?'
             when v_complaint like 'HTTP 500%' then 'supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_…; else the function''s own log'
@@ -5557,16 +5986,19 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_open text;
+    v_open     text;
+    v_concerns jsonb;
 begin
     select string_agg(format(
-        '%s is not called since %s (%s)', breakers.breaker, crm_sync._ago(breakers.opened_at, p_now), breakers.reason
-    ), '; ' order by breakers.breaker) into v_open
+               '%s has not been called for %s (%s)', breakers.breaker, crm_sync._span(p_now - breakers.opened_at), breakers.reason
+           ), '; ' order by breakers.breaker),
+           jsonb_object_agg(breakers.breaker, null)
+    into v_open, v_concerns
     from crm_sync.breakers
     where breakers.breaker <> 'function' and breakers.state <> 'closed';
     return crm_sync._finding(
         v_open is null, 'every destination is called', 'error', v_open,
-        'It is probed by itself, and goes on with the first success; nothing is lost meanwhile. Why: select last_error_code, last_error, count(*) from crm_sync.delivery_log where status = ''pending'' group by 1, 2; misconfigured: mend the function''s secrets.');
+        'It is probed by itself, and goes on with the first success; nothing is lost meanwhile. Why: select last_error_code, last_error, count(*) from crm_sync.delivery_log where status = ''pending'' group by 1, 2; misconfigured: mend the function''s secrets.', v_concerns);
 end;
 $$;
 
@@ -5577,13 +6009,16 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_paused text := (
-        select string_agg(destinations.destination, ', ' order by destinations.destination)
-        from crm_sync.destinations where destinations.is_paused);
+    v_paused   text;
+    v_concerns jsonb;
 begin
+    select string_agg(destinations.destination, ', ' order by destinations.destination), jsonb_object_agg(destinations.destination, null)
+    into v_paused, v_concerns
+    from crm_sync.destinations
+    where destinations.is_paused;
     return crm_sync._finding(
         v_paused is null, 'nothing is paused', 'warning', 'paused: ' || v_paused,
-        format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)));
+        format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)), v_concerns);
 end;
 $$;
 
@@ -5594,12 +6029,14 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_limit interval := (select settings.backlog_age_limit from crm_sync.settings);
-    v_late  text;
+    v_limit    interval := (select settings.backlog_age_limit from crm_sync.settings);
+    v_late     text;
+    v_concerns jsonb;
 begin
     -- What waits for a stop, a pause or a breaker waits for a reason that has a check of its own.
-    select string_agg(format('%s: due since %s', open.destination, crm_sync._ago(oldest.next_attempt_at, p_now)), '; ' order by open.destination)
-    into v_late
+    select string_agg(format('%s: due for %s', open.destination, crm_sync._span(p_now - oldest.next_attempt_at)), '; ' order by open.destination),
+           jsonb_object_agg(open.destination, null)
+    into v_late, v_concerns
     from crm_sync._destinations_in_service() as open (destination)
     cross join lateral (
         select deliveries.next_attempt_at
@@ -5612,7 +6049,7 @@ begin
     where oldest.next_attempt_at < p_now - v_limit;
     return crm_sync._finding(
         v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
-        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;');
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns);
 end;
 $$;
 
@@ -5649,7 +6086,7 @@ begin
     return crm_sync._finding(
         v_oldest is null or v_oldest > p_now - v_limit,
         case when v_oldest is null then 'none is under way' else 'the oldest under way left ' || crm_sync._ago(v_oldest, p_now) end, 'error',
-        'one is under way since ' || crm_sync._ago(v_oldest, p_now),
+        'one has been under way for ' || crm_sync._span(p_now - v_oldest),
         'The tick settles what is under way: select * from crm_sync.tick(); what it said: select * from crm_sync.faults order by fault_id desc limit 10;');
 end;
 $$;
@@ -5661,9 +6098,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_dead text;
+    v_dead     text;
+    v_concerns jsonb;
 begin
-    select string_agg(format('%s of %s (%s)', dead.count, dead.route, dead.codes), '; ' order by dead.route) into v_dead
+    select string_agg(format('%s of %s (%s)', dead.count, dead.route, dead.codes), '; ' order by dead.route),
+           jsonb_object_agg(dead.route, dead.count)
+    into v_dead, v_concerns
     from (
         select deliveries.route, count(*) as count, string_agg(distinct deliveries.last_error_code, ', ') as codes
         from crm_sync.deliveries
@@ -5672,7 +6112,7 @@ begin
     ) as dead;
     return crm_sync._finding(
         v_dead is null, 'none', 'error', 'dead: ' || v_dead,
-        'select * from crm_sync.dead_letters; a corrected row is sent again by itself, another is by select * from crm_sync.redeliver(array[…]); or given up by select * from crm_sync.cancel(array[…]);');
+        'select * from crm_sync.dead_letters; a corrected row is sent again by itself, another is by select * from crm_sync.redeliver(array[…]); or given up by select * from crm_sync.cancel(array[…]);', v_concerns);
 end;
 $$;
 
@@ -5683,16 +6123,19 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_silent text;
+    v_silent   text;
+    v_concerns jsonb;
 begin
     select string_agg(format('%s: last change %s, usually one every %s min', gaps.route,
                              crm_sync._ago(gaps.last_captured_at, p_now), ceil(extract(epoch from gaps.usual_gap) / 60)),
-                      '; ' order by gaps.route) into v_silent
+                      '; ' order by gaps.route),
+           jsonb_object_agg(gaps.route, null)
+    into v_silent, v_concerns
     from crm_sync._route_gaps(p_now) as gaps
     where gaps.is_silent;
     return crm_sync._finding(
         v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
-        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;');
+        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns);
 end;
 $$;
 
@@ -5740,6 +6183,25 @@ begin
 end;
 $$;
 
+create function crm_sync._check_alerts(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_last crm_sync.alert_messages;
+begin
+    select * into v_last from crm_sync.alert_messages order by alert_messages.written_at desc limit 1;
+    return crm_sync._finding(
+        v_last.message_id is null or v_last.outcome = 'delivered'
+            or (v_last.closed_at is null and v_last.written_at > p_now - interval '5 minutes'),
+        case when v_last.message_id is null then 'nothing was to be told yet' else 'last told ' || crm_sync._ago(v_last.written_at, p_now) end,
+        'warning', 'the last alert did not arrive: ' || coalesce(v_last.error, 'no answer'),
+        'supabase secrets set CRM_SYNC_ALERT_URL=https://…; then select * from crm_sync.test_alert();');
+end;
+$$;
+
 comment on function crm_sync._function_complaint() is 'What was wrong with the function''s last answer, by the deliveries that wait for it; null: nothing.';
 comment on function crm_sync._is_about_signature(text) is 'Whether such an answer speaks of signatures.';
 comment on function crm_sync._check_function(timestamptz) is 'Check: the function''s last answer was one.';
@@ -5753,12 +6215,13 @@ comment on function crm_sync._check_dead_letters(timestamptz) is 'Check: nothing
 comment on function crm_sync._check_silence(timestamptz) is 'Check: no route is quiet for many times its usual gap (settings.silence_factor), and twice its longest.';
 comment on function crm_sync._route_gaps(timestamptz, int) is
     'The time between changes of each route, over so many of the newest deliveries; routes with fewer than ten gaps are never silent.';
+comment on function crm_sync._check_alerts(timestamptz) is 'Check: the last alert arrived.';
 
 revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
     crm_sync._check_signature(timestamptz), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(timestamptz),
     crm_sync._check_backlog(timestamptz), crm_sync._destinations_in_service(), crm_sync._check_envelopes(timestamptz),
     crm_sync._check_dead_letters(timestamptz), crm_sync._check_silence(timestamptz),
-    crm_sync._route_gaps(timestamptz, int) from public;
+    crm_sync._route_gaps(timestamptz, int), crm_sync._check_alerts(timestamptz) from public;
 
 -- sql/crm_sync/10_observe/health_platform.sql
 
@@ -5832,7 +6295,7 @@ declare
     v_is_up boolean := crm_sync._pg_net_is_up();
 begin
     if v_is_up is null then
-        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;')::crm_sync.finding;
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
@@ -5857,9 +6320,18 @@ begin
         v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds'
             or crm_sync._pg_net_is_up() is false,
         format('%s of our requests wait in pg_net', v_queued.ours), 'error',
-        format('%s of our requests wait in pg_net, the oldest since %s', v_queued.ours, crm_sync._ago(v_queued.oldest_at, p_now)),
+        format('%s of our requests wait in pg_net, the oldest for %s', v_queued.ours, crm_sync._span(p_now - v_queued.oldest_at)),
         'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;');
 end;
+$$;
+
+create function crm_sync._jobs()
+returns text[]
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_alert', 'crm_sync_purge', 'crm_sync_repair'];
 $$;
 
 create function crm_sync._check_cron_jobs(p_now timestamptz)
@@ -5872,16 +6344,16 @@ declare
     v_missing text;
 begin
     if not (select settings.is_running from crm_sync.settings) then
-        return row('ok', 'none while stopped', null)::crm_sync.finding;
+        return row('ok', 'none while stopped', null, null)::crm_sync.finding;
     end if;
     select string_agg(wanted.name, ', ' order by wanted.name) into v_missing
-    from unnest(array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair']) as wanted (name)
+    from unnest(crm_sync._jobs()) as wanted (name)
     where not exists (
         select from cron.job as jobs
         where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
     );
     return crm_sync._finding(
-        v_missing is null, 'all four are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
+        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
 end;
 $$;
 
@@ -5903,7 +6375,7 @@ begin
         order by runs.runid desc
         limit 1
     ) as last
-    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair') and last.status = 'failed';
+    where jobs.jobname = any (crm_sync._jobs()) and last.status = 'failed';
     return crm_sync._finding(
         v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
         'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;');
@@ -5939,13 +6411,13 @@ declare
 begin
     select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
     if v_job.jobid is null then
-        return row('ok', 'not scheduled: see cron_jobs', null)::crm_sync.finding;
+        return row('ok', 'not scheduled: see cron_jobs', null, null)::crm_sync.finding;
     end if;
     v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
     select runs.start_time into v_last from cron.job_run_details as runs
     where runs.jobid = v_job.jobid order by runs.runid desc limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
-        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on')::crm_sync.finding;
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,
@@ -5975,6 +6447,7 @@ comment on function crm_sync._check_platform(timestamptz) is 'Check: extensions 
 comment on function crm_sync._check_secrets(timestamptz) is 'Check: Vault holds what dispatch needs, in the right form.';
 comment on function crm_sync._check_pg_net_worker(timestamptz) is 'Check: pg_net''s worker runs.';
 comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
+comment on function crm_sync._jobs() is 'The jobs that start() schedules.';
 comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled and active.';
 comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
 comment on function crm_sync._check_cron_history(timestamptz, int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
@@ -5982,7 +6455,7 @@ comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran wi
 comment on function crm_sync._check_restored_copy(timestamptz) is 'Check: server, timeline and database are those of the last start().';
 
 revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
-    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._jobs(), crm_sync._check_cron_jobs(timestamptz),
     crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
     crm_sync._check_restored_copy(timestamptz) from public;
 
@@ -6107,9 +6580,10 @@ begin
     from crm_sync.capture_failures as failures;
     return crm_sync._finding(
         v_failed.count = 0, 'none', 'error',
-        format('%s statements wait to be captured, the oldest since %s: %s', v_failed.count,
-               crm_sync._ago(v_failed.oldest_at, p_now), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.');
+        format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
+               crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.',
+        jsonb_build_object('', v_failed.count));
 end;
 $$;
 
@@ -6696,6 +7170,7 @@ begin
     perform crm_sync._unschedule();
     perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
     perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
+    perform cron.schedule('crm_sync_alert', '* * * * *', 'select crm_sync.alert()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
@@ -6732,7 +7207,7 @@ as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
     perform cron.unschedule(jobs.jobid) from cron.job as jobs 
-    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair');
+    where jobs.jobname = any (crm_sync._jobs());
 end;
 $$;
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Book } from "./book.ts";
 import { faultSchema } from "./faults.ts";
 import type { Controls } from "./index.ts";
+import type { People } from "./people.ts";
 
 export const CONTROL_PATH = "/__control";
 
@@ -11,6 +12,7 @@ const latencySchema = z.strictObject({ ms: z.number().nonnegative() });
 /** Answers a control call: `GET …/calls`, `POST …/respond-with` and so on. */
 export function control(
   book: Book,
+  people: People,
   controls: Controls,
   method: string,
   path: string,
@@ -21,6 +23,8 @@ export function control(
     "GET /effects": () => [...book.effects.values()],
     "GET /overlaps": () => book.overlaps,
     "GET /violations": () => book.violations,
+    "GET /alerts": () => people.alerts,
+    "GET /heartbeats": () => people.heartbeats,
     "GET /faults": () => controls.faults(),
     "POST /respond-with": () => {
       controls.respondWith(faultSchema.parse(JSON.parse(text)));

@@ -12,6 +12,7 @@ import { ELEMENTOR_PATH, ENDPOINTS, MONELEC_BASE } from "./contract.ts";
 import { CONTROL_PATH, control } from "./control.ts";
 import { type Fault, type FaultOverHttp, isProcessed, openFaults } from "./faults.ts";
 import { judge, readBody } from "./judge.ts";
+import { ALERT_PATH, HEARTBEAT_PATH, openPeople, type People } from "./people.ts";
 
 export type { Effect, Fault, Overlap, ReceivedCall, Violation };
 
@@ -22,7 +23,7 @@ export interface Controls {
   clearFaults(): void;
   /** Milliseconds that every answer takes, faults' delays on top. */
   setLatency(ms: number): void;
-  /** Forgets calls, effects, violations, faults, latency and known idempotency keys. */
+  /** Forgets calls, effects, violations, what people were told, faults, latency and known idempotency keys. */
   reset(): void;
 }
 
@@ -39,6 +40,11 @@ export interface Receiver extends Controls {
   effects: ReadonlyMap<string, Effect>;
   overlaps: readonly Overlap[];
   violations: readonly Violation[];
+  /** For CRM_SYNC_ALERT_URL. */
+  alertUrl: string;
+  /** For CRM_SYNC_HEARTBEAT_URL. */
+  heartbeatUrl: string;
+  people: People;
   /**
    * Waits until the condition holds, looking each time a call came in or was closed.
    * @throws Error after `timeoutMs` (default 10,000).
@@ -57,6 +63,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   const apiKey = options.apiKey ?? "fake-monelec-key";
   const book = openBook();
   const rules = openFaults();
+  const people = openPeople();
   const watchers = new Set<() => void>();
   const notify = () => {
     for (const watcher of watchers) watcher();
@@ -73,6 +80,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     reset: () => {
       book.reset();
       rules.clear();
+      people.reset();
       latencyMs = 0;
     },
   };
@@ -81,9 +89,15 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     const path = new URL(request.url ?? "/", "http://receiver").pathname;
     const text = await readText(request);
     if (path.startsWith(`${CONTROL_PATH}/`)) {
-      const { status, body } = control(book, controls, request.method ?? "GET", path, text);
+      const { status, body } = control(book, people, controls, request.method ?? "GET", path, text);
       response.writeHead(status, { "content-type": "application/json" });
       response.end(JSON.stringify(body));
+      return;
+    }
+    const told = people.take(request.method ?? "GET", path, text);
+    if (told !== null) {
+      response.writeHead(told).end();
+      notify();
       return;
     }
     const { "x-api-key": sentKey, ...headers } = flatten(request.headers);
@@ -144,6 +158,9 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     effects: book.effects,
     overlaps: book.overlaps,
     violations: book.violations,
+    alertUrl: `${url}${ALERT_PATH}`,
+    heartbeatUrl: `${url}${HEARTBEAT_PATH}`,
+    people,
     waitUntil: (condition, timeoutMs = 10_000) =>
       new Promise((resolve, reject) => {
         const done = () => {

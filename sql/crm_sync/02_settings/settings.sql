@@ -18,6 +18,9 @@ create table crm_sync.settings (
     keep_trace                interval    not null default '180 days',
     backlog_age_limit         interval    not null default '5 minutes',
     silence_factor            int         not null default 10,
+    alert_window              interval    not null default '1 hour',
+    alert_reminder            interval    not null default '1 day',
+    heartbeat_every           interval    default '5 minutes',
     office_time_zone          text        not null default 'Europe/Paris',
     started_on                text,
     email_columns             text[]      not null default '{email,client_email}',
@@ -35,6 +38,9 @@ create table crm_sync.settings (
     ),
     constraint lease_outlives_the_request check (lease > request_timeout),
     constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
+    constraint alerts_are_not_repeated_at_once check (
+        alert_window > interval '0' and alert_reminder >= alert_window and heartbeat_every > interval '0'
+    ),
     constraint nobody_makes_themselves_administrator check (
         cardinality(administrator_claim) > 0 and administrator_claim[1] <> 'user_metadata'
     ),
@@ -68,6 +74,10 @@ comment on column crm_sync.settings.keep_record_dead is 'How long the record of 
 comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
 comment on column crm_sync.settings.backlog_age_limit is 'What is due and has not left for longer turns health() red.';
 comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
+comment on column crm_sync.settings.alert_window is 'The same trouble is told once in this time, however often it comes and goes or grows.';
+comment on column crm_sync.settings.alert_reminder is 'A trouble that lasts is told again after this.';
+comment on column crm_sync.settings.heartbeat_every is
+    'How often CRM_SYNC_HEARTBEAT_URL is called while the tick runs, by a whole minute; null: never. Each costs one call of the function.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
 comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
 comment on column crm_sync.settings.email_columns is 'Columns, and fields of records, by which export_person() and erase_person() find a person''s email.';

@@ -9,7 +9,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_function     crm_sync.function_access := crm_sync._function_access();
+    v_function     crm_sync.function_access := crm_sync._required_function_access();
     v_keys         text[];
     v_claimed_at   timestamptz;
     v_delivery_ids bigint[];
@@ -18,10 +18,6 @@ declare
     v_requests     int := 0;
     v_deliveries   int := 0;
 begin
-    if v_function.url is null or v_function.secrets is null then
-        raise exception 'Vault holds no %', case when v_function.url is null then 'crm_sync_function_url' else 'crm_sync_signing_secret' end
-            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…''); deliveries wait until then.';
-    end if;
     v_keys := crm_sync._lock_keys(p_destination, p_keys);
     -- A new statement, hence a new snapshot: it sees what the last holder of a key's lock committed.
     -- A probe waits for no schedule.

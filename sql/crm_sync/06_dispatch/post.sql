@@ -8,31 +8,39 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
-declare
-    v_body      jsonb := crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe);
-    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
-    v_headers   jsonb;
 begin
-    v_headers := jsonb_build_object(
-        'Content-Type', 'application/json',
-        'webhook-id', p_envelope_id,
-        'webhook-timestamp', v_timestamp,
-        'webhook-signature', crm_sync._signatures(p_envelope_id::text, v_timestamp, v_body::text, p_function.secrets)
-    );
     insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
     select p_envelope_id,
            p_destination,
-           net.http_post(
-               url := p_function.url,
-               body := v_body,
-               headers := v_headers,
-               timeout_milliseconds := (extract(epoch from settings.request_timeout) * 1000)::int
-           ),
+           crm_sync._post_signed(
+               p_function, p_envelope_id, crm_sync._envelope_body(p_destination, p_delivery_ids, p_is_probe), settings.request_timeout),
            cardinality(p_delivery_ids),
            p_is_probe,
            p_now,
            p_now + settings.lease
     from crm_sync.settings;
+end;
+$$;
+
+create function crm_sync._post_signed(
+    p_function crm_sync.function_access, p_id uuid, p_body jsonb, p_timeout interval default '20 seconds'
+)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+begin
+    return net.http_post(
+        url := p_function.url,
+        body := p_body,
+        headers := jsonb_build_object(
+            'Content-Type', 'application/json',
+            'webhook-id', p_id,
+            'webhook-timestamp', v_timestamp,
+            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, p_function.secrets)),
+        timeout_milliseconds := (extract(epoch from p_timeout) * 1000)::int);
 end;
 $$;
 
@@ -92,10 +100,12 @@ end;
 $$;
 
 comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz) is
-    'Signs an envelope with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net.';
+    'Queues an envelope in pg_net and writes down that it is in flight.';
+comment on function crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval) is
+    'Signs a body with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net for the function; returns pg_net''s id.';
 comment on function crm_sync._envelope_body(text, bigint[], boolean) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
 revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz),
-    crm_sync._envelope_body(text, bigint[], boolean) from public;
+    crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval), crm_sync._envelope_body(text, bigint[], boolean) from public;

@@ -8,23 +8,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_headers     jsonb;
-    v_answer      jsonb;
     v_settlements crm_sync.settlement[];
 begin
-    select jsonb_object_agg(lower(headers.key), headers.value) into v_headers from jsonb_each_text(p_headers) as headers;
-    if v_headers ->> 'webhook-id' is distinct from p_envelope_id::text
-        or not crm_sync._is_signed_by_us(
-            p_envelope_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature', p_content, p_secrets
-        ) then
-        return null;
-    end if;
-    v_answer := p_content::jsonb;
-    if v_answer ->> 'envelope_id' is distinct from p_envelope_id::text then
-        return null;
-    end if;
     select array_agg(crm_sync._read_result(p_envelope_id, results.result)) into v_settlements
-    from jsonb_array_elements(v_answer -> 'results') as results (result);
+    from jsonb_array_elements(crm_sync._verified(p_envelope_id, p_headers, p_content, p_secrets) -> 'results') as results (result);
     -- A word that this version does not know, or no delivery: nothing of it can be believed.
     if exists (
         select from unnest(v_settlements) as settlements
@@ -35,6 +22,29 @@ begin
         return null;
     end if;
     return v_settlements;
+exception when others then
+    return null;
+end;
+$$;
+
+create function crm_sync._verified(p_id uuid, p_headers jsonb, p_content text, p_secrets text[])
+returns jsonb
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_headers jsonb := (select jsonb_object_agg(lower(headers.key), headers.value) from jsonb_each_text(p_headers) as headers);
+    v_answer  jsonb;
+begin
+    if v_headers ->> 'webhook-id' is distinct from p_id::text
+        or not crm_sync._is_signed_by_us(
+            p_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature', p_content, p_secrets
+        ) then
+        return null;
+    end if;
+    v_answer := p_content::jsonb;
+    return case when v_answer ->> 'envelope_id' = p_id::text then v_answer end;
 exception when others then
     return null;
 end;
@@ -65,6 +75,9 @@ $$;
 
 comment on function crm_sync._read_answer(uuid, jsonb, text, text[]) is
     'The outcomes in an answer; null unless it is signed by us and about this envelope. Never raises.';
+comment on function crm_sync._verified(uuid, jsonb, text, text[]) is
+    'An answer''s body, if the function signed it for what was posted under this id; else null. Never raises.';
 comment on function crm_sync._read_result(uuid, jsonb) is 'One result of an answer. Misconfigured and not_attempted use up no attempt.';
 
-revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_sync._read_result(uuid, jsonb) from public;
+revoke all on function crm_sync._read_answer(uuid, jsonb, text, text[]), crm_sync._verified(uuid, jsonb, text, text[]),
+    crm_sync._read_result(uuid, jsonb) from public;

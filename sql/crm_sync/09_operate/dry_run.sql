@@ -21,7 +21,7 @@ begin
     routes := array(select delivery ->> 'route' from jsonb_array_elements(v_deliveries) as delivery);
     see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
     -- A destination that no route has: a function that knows no dry runs sends none of it either.
-    v_request := crm_sync._post_dry_run(dry_run_id, jsonb_build_object(
+    v_request := crm_sync._post_signed(crm_sync._required_function_access(), dry_run_id, jsonb_build_object(
         'version', 1, 'dry_run', true, 'destination', 'dry_run',
         'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', v_deliveries));
     perform crm_sync._note_operation('dry_run', jsonb_build_object(
@@ -61,29 +61,6 @@ begin
 end;
 $$;
 
-create function crm_sync._post_dry_run(p_id uuid, p_body jsonb)
-returns bigint
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_function  crm_sync.function_access := crm_sync._function_access();
-    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
-begin
-    if v_function.url is null or v_function.secrets is null then
-        raise exception 'Vault holds no crm_sync_function_url, or no crm_sync_signing_secret'
-            using errcode = 'CS010', hint = 'select vault.create_secret(''…'', ''crm_sync_…'');';
-    end if;
-    return net.http_post(
-        url := v_function.url,
-        body := p_body,
-        headers := jsonb_build_object(
-            'Content-Type', 'application/json', 'webhook-id', p_id, 'webhook-timestamp', v_timestamp,
-            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, v_function.secrets)),
-        timeout_milliseconds := (select extract(epoch from settings.request_timeout) * 1000 from crm_sync.settings)::int);
-end;
-$$;
-
 create function crm_sync.dry_run_result(p_dry_run_id uuid)
 returns table (route text, would text, destination text, path text, payload jsonb, error_code text, error text)
 language plpgsql
@@ -95,6 +72,7 @@ declare
         select (operations.arguments ->> 'request_id')::bigint from crm_sync.operations
         where operations.action = 'dry_run' and operations.arguments ->> 'dry_run_id' = p_dry_run_id::text);
     v_answer  record;
+    v_results jsonb;
 begin
     if v_request is null then
         raise exception 'there is no dry run %', p_dry_run_id
@@ -106,10 +84,15 @@ begin
         would := 'wait';
         error := 'no answer yet: ask again in a second; it is kept for 6 hours';
         return next;
-    elsif crm_sync._is_dry_answer(p_dry_run_id, v_answer.headers, v_answer.content) then
+        return;
+    end if;
+    v_results := crm_sync._verified(
+        p_dry_run_id, v_answer.headers, v_answer.content, (crm_sync._function_access()).secrets) -> 'results';
+    -- An older function answers, signed, without a word on what it would do.
+    if v_results -> 0 ? 'would' then
         return query
         select results.route, results.would, results.destination, results.path, results.payload, results.error_code, results.error
-        from jsonb_to_recordset(v_answer.content::jsonb -> 'results') as results (
+        from jsonb_to_recordset(v_results) as results (
             route text, would text, destination text, path text, payload jsonb, error_code text, error text);
     else
         would := 'fail';
@@ -120,32 +103,12 @@ begin
 end;
 $$;
 
-create function crm_sync._is_dry_answer(p_id uuid, p_headers jsonb, p_content text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_headers jsonb := (select jsonb_object_agg(lower(headers.key), headers.value) from jsonb_each_text(p_headers) as headers);
-begin
-    -- An older function answers, signed, without a word on what it would do.
-    return coalesce(
-        v_headers ->> 'webhook-id' = p_id::text
-        and crm_sync._is_signed_by_us(p_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature',
-                                      p_content, (crm_sync._function_access()).secrets)
-        and p_content::jsonb -> 'results' -> 0 ? 'would', false);
-end;
-$$;
-
 comment on function crm_sync.dry_run(regclass, text, text) is
     'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires.';
 comment on function crm_sync.dry_run_result(uuid) is
     'The answer to a dry run. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). payload: letters as x, digits as 0, numbers as "<number>", words of the mapper''s own in clear. Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
 comment on function crm_sync._dry_deliveries(text, text) is 'What the routes of a row would capture and read now, as the envelope holds it; null: none fires. Leaves nothing. Raises CS029: no such row.';
-comment on function crm_sync._post_dry_run(uuid, jsonb) is 'Signs and queues it; returns pg_net''s id. Raises CS010: Vault is not set up.';
-comment on function crm_sync._is_dry_answer(uuid, jsonb, text) is 'Whether it is signed by us, about this dry run.';
 
-revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync._dry_deliveries(text, text), crm_sync._post_dry_run(uuid, jsonb),
-    crm_sync.dry_run_result(uuid), crm_sync._is_dry_answer(uuid, jsonb, text) from public;
+revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync._dry_deliveries(text, text),
+    crm_sync.dry_run_result(uuid) from public;
 grant execute on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_result(uuid) to crm_sync_operator;

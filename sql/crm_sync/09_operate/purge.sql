@@ -34,6 +34,15 @@ begin
     )
     select count(*)::int into purged_count from purged;
     return next;
+    what := 'alerts';
+    with ended as (
+        delete from crm_sync.alerts where alerts.ended_at < p_now - v_settings.keep_trace returning 1
+    ),
+    closed as (
+        delete from crm_sync.alert_messages where alert_messages.closed_at < p_now - v_settings.keep_trace returning 1
+    )
+    select (select count(*) from ended) + (select count(*) from closed) into purged_count;
+    return next;
     what := 'cron runs';
     purged_count := crm_sync._purge_cron_runs(p_now - interval '1 hour', p_batch);
     return next;

@@ -3,13 +3,14 @@
 -- Definer: readers have no rights on Vault, pg_cron and the tables that hold personal data.
 
 create type crm_sync.finding as (
-    level   text,
-    detail  text,
-    mend    text
+    level     text,
+    detail    text,
+    mend      text,
+    concerns  jsonb
 );
 
 comment on type crm_sync.finding is
-    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look.';
+    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look. concerns: the destinations or routes it is about, each with how many (null: no matter); null: the whole.';
 
 create function crm_sync.health(p_now timestamptz default clock_timestamp())
 returns table (check_name text, level text, detail text, mend text)
@@ -18,12 +19,33 @@ security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 begin
-    foreach check_name in array array[
+    return query
+    select findings.check_name, findings.level, findings.detail, findings.mend
+    from crm_sync._findings(p_now, crm_sync._checks()) as findings;
+end;
+$$;
+
+create function crm_sync._checks()
+returns text[]
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array[
         'running', 'platform', 'secrets', 'pg_net_worker', 'pg_net_queue', 'cron_jobs', 'cron_runs', 'cron_history', 'tick',
         'function', 'signature', 'breakers', 'paused', 'backlog', 'envelopes', 'dead_letters', 'silence',
-        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy'
-    ] loop
-        select finding.* into level, detail, mend from crm_sync._checked(check_name, p_now) as finding;
+        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy', 'alerts'
+    ];
+$$;
+
+create function crm_sync._findings(p_now timestamptz, p_checks text[])
+returns table (check_name text, level text, detail text, mend text, concerns jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    foreach check_name in array p_checks loop
+        select finding.* into level, detail, mend, concerns from crm_sync._checked(check_name, p_now) as finding;
         return next;
     end loop;
 end;
@@ -43,17 +65,33 @@ exception when others then
     return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
         when sqlstate = '55P03' then 'Another session holds a lock; look again.'
         else 'See the check "platform".'
-    end)::crm_sync.finding;
+    end, null)::crm_sync.finding;
 end;
 $$;
 
-create function crm_sync._finding(p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text)
+create function crm_sync._finding(
+    p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text, p_concerns jsonb default null
+)
 returns crm_sync.finding
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when p_is_ok then row('ok', p_fine, null)::crm_sync.finding else row(p_level, p_detail, p_mend)::crm_sync.finding end;
+    select case when p_is_ok then row('ok', p_fine, null, null)::crm_sync.finding else row(p_level, p_detail, p_mend, p_concerns)::crm_sync.finding end;
+$$;
+
+create function crm_sync._span(p_span interval)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when p_span < interval '2 minutes' then greatest(0, round(extract(epoch from p_span))) || ' s'
+        when p_span < interval '2 hours' then floor(extract(epoch from p_span) / 60) || ' min'
+        when p_span < interval '2 days' then floor(extract(epoch from p_span) / 3600) || ' h'
+        else floor(extract(epoch from p_span) / 86400) || ' days'
+    end;
 $$;
 
 create function crm_sync._ago(p_at timestamptz, p_now timestamptz)
@@ -62,21 +100,19 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when p_at is null then 'never'
-        when p_now - p_at < interval '2 minutes' then greatest(0, round(extract(epoch from p_now - p_at))) || ' s ago'
-        when p_now - p_at < interval '2 hours' then floor(extract(epoch from p_now - p_at) / 60) || ' min ago'
-        when p_now - p_at < interval '2 days' then floor(extract(epoch from p_now - p_at) / 3600) || ' h ago'
-        else floor(extract(epoch from p_now - p_at) / 86400) || ' days ago'
-    end;
+    select coalesce(crm_sync._span(p_now - p_at) || ' ago', 'never');
 $$;
 
 comment on function crm_sync.health(timestamptz) is
     'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
 comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
-comment on function crm_sync._finding(boolean, text, text, text, text) is 'ok with a word on what is fine, or else level, detail and mend.';
-comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words.';
+comment on function crm_sync._finding(boolean, text, text, text, text, jsonb) is 'ok with a word on what is fine, or else level, detail and mend.';
+comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words; null: never.';
+comment on function crm_sync._span(interval) is 'A length of time in words; null for null.';
+comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name>, in the order in which a cause comes before what it causes.';
+comment on function crm_sync._findings(timestamptz, text[]) is 'What these checks say.';
 
 revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
-    crm_sync._finding(boolean, text, text, text, text), crm_sync._ago(timestamptz, timestamptz) from public;
+    crm_sync._finding(boolean, text, text, text, text, jsonb), crm_sync._ago(timestamptz, timestamptz),
+    crm_sync._span(interval), crm_sync._checks(), crm_sync._findings(timestamptz, text[]) from public;
 grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;

@@ -1,4 +1,5 @@
--- The checks of health() on what is under way: the function, the receivers, what waits, what died, what fell silent.
+-- The checks of health() on what is under way: the function, the receivers, what waits, what died, what fell silent, and
+-- whether anybody was told.
 
 create function crm_sync._function_complaint()
 returns text
@@ -41,8 +42,8 @@ begin
              when v_breaker.last_success_at is null then 'not called yet'
              else 'answered ' || crm_sync._ago(v_breaker.last_success_at, p_now) end,
         'error',
-        format('%s, since %s; answered %s', v_complaint,
-               crm_sync._ago(v_breaker.failing_since, p_now), crm_sync._ago(v_breaker.last_success_at, p_now)),
+        format('%s, for %s; answered %s', v_complaint,
+               crm_sync._span(p_now - v_breaker.failing_since), crm_sync._ago(v_breaker.last_success_at, p_now)),
         case
             when v_complaint like 'HTTP 404%' then 'supabase functions deploy crm-sync; is crm_sync_function_url in Vault right?'
             when v_complaint like 'HTTP 500%' then 'supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_…; else the function''s own log'
@@ -85,16 +86,19 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_open text;
+    v_open     text;
+    v_concerns jsonb;
 begin
     select string_agg(format(
-        '%s is not called since %s (%s)', breakers.breaker, crm_sync._ago(breakers.opened_at, p_now), breakers.reason
-    ), '; ' order by breakers.breaker) into v_open
+               '%s has not been called for %s (%s)', breakers.breaker, crm_sync._span(p_now - breakers.opened_at), breakers.reason
+           ), '; ' order by breakers.breaker),
+           jsonb_object_agg(breakers.breaker, null)
+    into v_open, v_concerns
     from crm_sync.breakers
     where breakers.breaker <> 'function' and breakers.state <> 'closed';
     return crm_sync._finding(
         v_open is null, 'every destination is called', 'error', v_open,
-        'It is probed by itself, and goes on with the first success; nothing is lost meanwhile. Why: select last_error_code, last_error, count(*) from crm_sync.delivery_log where status = ''pending'' group by 1, 2; misconfigured: mend the function''s secrets.');
+        'It is probed by itself, and goes on with the first success; nothing is lost meanwhile. Why: select last_error_code, last_error, count(*) from crm_sync.delivery_log where status = ''pending'' group by 1, 2; misconfigured: mend the function''s secrets.', v_concerns);
 end;
 $$;
 
@@ -105,13 +109,16 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_paused text := (
-        select string_agg(destinations.destination, ', ' order by destinations.destination)
-        from crm_sync.destinations where destinations.is_paused);
+    v_paused   text;
+    v_concerns jsonb;
 begin
+    select string_agg(destinations.destination, ', ' order by destinations.destination), jsonb_object_agg(destinations.destination, null)
+    into v_paused, v_concerns
+    from crm_sync.destinations
+    where destinations.is_paused;
     return crm_sync._finding(
         v_paused is null, 'nothing is paused', 'warning', 'paused: ' || v_paused,
-        format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)));
+        format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)), v_concerns);
 end;
 $$;
 
@@ -122,12 +129,14 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_limit interval := (select settings.backlog_age_limit from crm_sync.settings);
-    v_late  text;
+    v_limit    interval := (select settings.backlog_age_limit from crm_sync.settings);
+    v_late     text;
+    v_concerns jsonb;
 begin
     -- What waits for a stop, a pause or a breaker waits for a reason that has a check of its own.
-    select string_agg(format('%s: due since %s', open.destination, crm_sync._ago(oldest.next_attempt_at, p_now)), '; ' order by open.destination)
-    into v_late
+    select string_agg(format('%s: due for %s', open.destination, crm_sync._span(p_now - oldest.next_attempt_at)), '; ' order by open.destination),
+           jsonb_object_agg(open.destination, null)
+    into v_late, v_concerns
     from crm_sync._destinations_in_service() as open (destination)
     cross join lateral (
         select deliveries.next_attempt_at
@@ -140,7 +149,7 @@ begin
     where oldest.next_attempt_at < p_now - v_limit;
     return crm_sync._finding(
         v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
-        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;');
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns);
 end;
 $$;
 
@@ -177,7 +186,7 @@ begin
     return crm_sync._finding(
         v_oldest is null or v_oldest > p_now - v_limit,
         case when v_oldest is null then 'none is under way' else 'the oldest under way left ' || crm_sync._ago(v_oldest, p_now) end, 'error',
-        'one is under way since ' || crm_sync._ago(v_oldest, p_now),
+        'one has been under way for ' || crm_sync._span(p_now - v_oldest),
         'The tick settles what is under way: select * from crm_sync.tick(); what it said: select * from crm_sync.faults order by fault_id desc limit 10;');
 end;
 $$;
@@ -189,9 +198,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_dead text;
+    v_dead     text;
+    v_concerns jsonb;
 begin
-    select string_agg(format('%s of %s (%s)', dead.count, dead.route, dead.codes), '; ' order by dead.route) into v_dead
+    select string_agg(format('%s of %s (%s)', dead.count, dead.route, dead.codes), '; ' order by dead.route),
+           jsonb_object_agg(dead.route, dead.count)
+    into v_dead, v_concerns
     from (
         select deliveries.route, count(*) as count, string_agg(distinct deliveries.last_error_code, ', ') as codes
         from crm_sync.deliveries
@@ -200,7 +212,7 @@ begin
     ) as dead;
     return crm_sync._finding(
         v_dead is null, 'none', 'error', 'dead: ' || v_dead,
-        'select * from crm_sync.dead_letters; a corrected row is sent again by itself, another is by select * from crm_sync.redeliver(array[…]); or given up by select * from crm_sync.cancel(array[…]);');
+        'select * from crm_sync.dead_letters; a corrected row is sent again by itself, another is by select * from crm_sync.redeliver(array[…]); or given up by select * from crm_sync.cancel(array[…]);', v_concerns);
 end;
 $$;
 
@@ -211,16 +223,19 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_silent text;
+    v_silent   text;
+    v_concerns jsonb;
 begin
     select string_agg(format('%s: last change %s, usually one every %s min', gaps.route,
                              crm_sync._ago(gaps.last_captured_at, p_now), ceil(extract(epoch from gaps.usual_gap) / 60)),
-                      '; ' order by gaps.route) into v_silent
+                      '; ' order by gaps.route),
+           jsonb_object_agg(gaps.route, null)
+    into v_silent, v_concerns
     from crm_sync._route_gaps(p_now) as gaps
     where gaps.is_silent;
     return crm_sync._finding(
         v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
-        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;');
+        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns);
 end;
 $$;
 
@@ -268,6 +283,25 @@ begin
 end;
 $$;
 
+create function crm_sync._check_alerts(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_last crm_sync.alert_messages;
+begin
+    select * into v_last from crm_sync.alert_messages order by alert_messages.written_at desc limit 1;
+    return crm_sync._finding(
+        v_last.message_id is null or v_last.outcome = 'delivered'
+            or (v_last.closed_at is null and v_last.written_at > p_now - interval '5 minutes'),
+        case when v_last.message_id is null then 'nothing was to be told yet' else 'last told ' || crm_sync._ago(v_last.written_at, p_now) end,
+        'warning', 'the last alert did not arrive: ' || coalesce(v_last.error, 'no answer'),
+        'supabase secrets set CRM_SYNC_ALERT_URL=https://…; then select * from crm_sync.test_alert();');
+end;
+$$;
+
 comment on function crm_sync._function_complaint() is 'What was wrong with the function''s last answer, by the deliveries that wait for it; null: nothing.';
 comment on function crm_sync._is_about_signature(text) is 'Whether such an answer speaks of signatures.';
 comment on function crm_sync._check_function(timestamptz) is 'Check: the function''s last answer was one.';
@@ -281,9 +315,10 @@ comment on function crm_sync._check_dead_letters(timestamptz) is 'Check: nothing
 comment on function crm_sync._check_silence(timestamptz) is 'Check: no route is quiet for many times its usual gap (settings.silence_factor), and twice its longest.';
 comment on function crm_sync._route_gaps(timestamptz, int) is
     'The time between changes of each route, over so many of the newest deliveries; routes with fewer than ten gaps are never silent.';
+comment on function crm_sync._check_alerts(timestamptz) is 'Check: the last alert arrived.';
 
 revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
     crm_sync._check_signature(timestamptz), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(timestamptz),
     crm_sync._check_backlog(timestamptz), crm_sync._destinations_in_service(), crm_sync._check_envelopes(timestamptz),
     crm_sync._check_dead_letters(timestamptz), crm_sync._check_silence(timestamptz),
-    crm_sync._route_gaps(timestamptz, int) from public;
+    crm_sync._route_gaps(timestamptz, int), crm_sync._check_alerts(timestamptz) from public;

@@ -68,7 +68,7 @@ declare
     v_is_up boolean := crm_sync._pg_net_is_up();
 begin
     if v_is_up is null then
-        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;')::crm_sync.finding;
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
@@ -93,9 +93,18 @@ begin
         v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds'
             or crm_sync._pg_net_is_up() is false,
         format('%s of our requests wait in pg_net', v_queued.ours), 'error',
-        format('%s of our requests wait in pg_net, the oldest since %s', v_queued.ours, crm_sync._ago(v_queued.oldest_at, p_now)),
+        format('%s of our requests wait in pg_net, the oldest for %s', v_queued.ours, crm_sync._span(p_now - v_queued.oldest_at)),
         'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;');
 end;
+$$;
+
+create function crm_sync._jobs()
+returns text[]
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_alert', 'crm_sync_purge', 'crm_sync_repair'];
 $$;
 
 create function crm_sync._check_cron_jobs(p_now timestamptz)
@@ -108,16 +117,16 @@ declare
     v_missing text;
 begin
     if not (select settings.is_running from crm_sync.settings) then
-        return row('ok', 'none while stopped', null)::crm_sync.finding;
+        return row('ok', 'none while stopped', null, null)::crm_sync.finding;
     end if;
     select string_agg(wanted.name, ', ' order by wanted.name) into v_missing
-    from unnest(array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair']) as wanted (name)
+    from unnest(crm_sync._jobs()) as wanted (name)
     where not exists (
         select from cron.job as jobs
         where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
     );
     return crm_sync._finding(
-        v_missing is null, 'all four are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
+        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
 end;
 $$;
 
@@ -139,7 +148,7 @@ begin
         order by runs.runid desc
         limit 1
     ) as last
-    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair') and last.status = 'failed';
+    where jobs.jobname = any (crm_sync._jobs()) and last.status = 'failed';
     return crm_sync._finding(
         v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
         'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;');
@@ -175,13 +184,13 @@ declare
 begin
     select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
     if v_job.jobid is null then
-        return row('ok', 'not scheduled: see cron_jobs', null)::crm_sync.finding;
+        return row('ok', 'not scheduled: see cron_jobs', null, null)::crm_sync.finding;
     end if;
     v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
     select runs.start_time into v_last from cron.job_run_details as runs
     where runs.jobid = v_job.jobid order by runs.runid desc limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
-        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on')::crm_sync.finding;
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,
@@ -211,6 +220,7 @@ comment on function crm_sync._check_platform(timestamptz) is 'Check: extensions 
 comment on function crm_sync._check_secrets(timestamptz) is 'Check: Vault holds what dispatch needs, in the right form.';
 comment on function crm_sync._check_pg_net_worker(timestamptz) is 'Check: pg_net''s worker runs.';
 comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
+comment on function crm_sync._jobs() is 'The jobs that start() schedules.';
 comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled and active.';
 comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
 comment on function crm_sync._check_cron_history(timestamptz, int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
@@ -218,6 +228,6 @@ comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran wi
 comment on function crm_sync._check_restored_copy(timestamptz) is 'Check: server, timeline and database are those of the last start().';
 
 revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
-    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._jobs(), crm_sync._check_cron_jobs(timestamptz),
     crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
     crm_sync._check_restored_copy(timestamptz) from public;

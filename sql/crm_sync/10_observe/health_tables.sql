@@ -117,9 +117,10 @@ begin
     from crm_sync.capture_failures as failures;
     return crm_sync._finding(
         v_failed.count = 0, 'none', 'error',
-        format('%s statements wait to be captured, the oldest since %s: %s', v_failed.count,
-               crm_sync._ago(v_failed.oldest_at, p_now), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.');
+        format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
+               crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.',
+        jsonb_build_object('', v_failed.count));
 end;
 $$;
 

@@ -12,6 +12,7 @@ begin
     perform crm_sync._unschedule();
     perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
     perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
+    perform cron.schedule('crm_sync_alert', '* * * * *', 'select crm_sync.alert()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
     perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
     update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
@@ -48,7 +49,7 @@ as $$
 begin
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
     perform cron.unschedule(jobs.jobid) from cron.job as jobs 
-    where jobs.jobname in ('crm_sync_tick', 'crm_sync_wake', 'crm_sync_purge', 'crm_sync_repair');
+    where jobs.jobname = any (crm_sync._jobs());
 end;
 $$;
 

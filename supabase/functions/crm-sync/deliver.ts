@@ -13,7 +13,7 @@ import { siteUrl } from "./site.ts";
 const KEYS_SIDE_BY_SIDE = 10;
 
 /** Limit of one call to a receiver, unless the delivery says otherwise. */
-const CALL_MS = 8_000;
+export const CALL_MS = 8_000;
 
 /** More would never fit into the function's deadline. */
 const CALL_MS_MOST = 14_000;

@@ -35,30 +35,41 @@ export const destinations = {
       });
     },
   },
-  elementor: {
-    target(env, path) {
-      const base = readEnv(env, "ELEMENTOR_WEBHOOK_URL");
-      if (base === null) return missing("ELEMENTOR_WEBHOOK_URL");
-      return targetAt("ELEMENTOR_WEBHOOK_URL", base, path, {
-        headers: {},
-        secrets: partsOf(base).map((value) => ({ label: "ELEMENTOR_WEBHOOK_URL", value })),
-      });
-    },
-  },
+  elementor: secretUrl("ELEMENTOR_WEBHOOK_URL"),
 } as const satisfies Record<string, Destination>;
 
 export type DestinationName = keyof typeof destinations;
+
+/** Where people are told; no route leads there. */
+export const noticeTargets = {
+  alert: secretUrl("CRM_SYNC_ALERT_URL"),
+  heartbeat: secretUrl("CRM_SYNC_HEARTBEAT_URL"),
+} as const satisfies Record<string, Destination>;
 
 /** Every secret that this function holds: a receiver may write back what it should not even know. */
 export function knownSecrets(env: Env): Secret[] {
   const signing = readEnv(env, "CRM_SYNC_SIGNING_SECRET")?.split(/\s+/) ?? [];
   return [
-    ...Object.values(destinations).flatMap((destination) => {
+    ...Object.values({ ...destinations, ...noticeTargets }).flatMap((destination) => {
       const target = destination.target(env, "");
       return "secrets" in target ? target.secrets : [];
     }),
     ...signing.map((value) => ({ label: "CRM_SYNC_SIGNING_SECRET", value })),
   ];
+}
+
+/** A URL that is the secret itself. */
+function secretUrl(name: EnvName): Destination {
+  return {
+    target(env, path) {
+      const base = readEnv(env, name);
+      if (base === null) return missing(name);
+      return targetAt(name, base, path, {
+        headers: {},
+        secrets: partsOf(base).map((value) => ({ label: name, value })),
+      });
+    },
+  };
 }
 
 function missing(name: EnvName): Target {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isJsonNumber, type JsonNumber, parseJson } from "./json.ts";
+import type { Notice } from "./notice.ts";
 
 /** Bytes; the database packs at most 1 MB and sends a larger record nowhere. */
 export const ENVELOPE_LIMIT = 1_100_000;
@@ -39,6 +40,11 @@ const envelope = z.object({
   deliveries: z.array(delivery).min(1),
 });
 
+/** In the place of an envelope; an older function refuses it. */
+const notice = z.object({
+  notice: z.union([z.object({ alert: z.string() }), z.object({ heartbeat: z.literal(true) })]),
+});
+
 export type Delivery = z.infer<typeof delivery>;
 
 /** `expires_at` in milliseconds since 1970. */
@@ -46,9 +52,10 @@ export type Envelope = z.infer<typeof envelope>;
 
 export type OpenedEnvelope =
   | { envelope: Envelope }
+  | { notice: Notice }
   | { error: "malformed" | "unknown_version"; hint: string };
 
-/** A body as an envelope. Unknown fields are ignored, an unknown version is not. */
+/** A body as an envelope, or as a notice. Unknown fields are ignored, an unknown version is not. */
 export function openEnvelope(body: string): OpenedEnvelope {
   let json: unknown;
   try {
@@ -64,6 +71,8 @@ export function openEnvelope(body: string): OpenedEnvelope {
       hint: `this function reads envelopes of version ${ENVELOPE_VERSION}; deploy the one that belongs to the database`,
     };
   }
+  const told = notice.safeParse(json);
+  if (told.success) return { notice: told.data.notice };
   const opened = envelope.safeParse(json);
   if (!opened.success) return { error: "malformed", hint: hintOf(opened.error) };
   return { envelope: opened.data };

@@ -4,6 +4,7 @@ import { type DryRunResult, dryRun } from "./dry-run.ts";
 import { ENVELOPE_LIMIT, openEnvelope } from "./envelope.ts";
 import { stringifyJson } from "./json.ts";
 import { refusalLine } from "./log.ts";
+import { type NoticeResult, sendNotice } from "./notice.ts";
 import type { Result } from "./outcome.ts";
 import { type Runtime, readEnv } from "./runtime.ts";
 import { createSigner, type Signer, unsigned } from "./signature.ts";
@@ -13,7 +14,7 @@ const DEADLINE_MS = 15_000;
 
 /**
  * An envelope in, a signed answer with one result per delivery out: 200 all delivered, 207 not all,
- * 409 expired. Unsigned, for what is no envelope of ours: 400, 401, 405, 413, 500.
+ * 409 expired. A notice in, its one result out. Unsigned, for what is no envelope of ours: 400, 401, 405, 413, 500.
  */
 export function createHandler(runtime: Runtime): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -51,6 +52,16 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
   const opened = openEnvelope(body.text);
   if ("error" in opened) return refuse(runtime, 400, opened.error, opened.hint);
 
+  if ("notice" in opened) {
+    const result = await sendNotice(opened.notice, runtime);
+    return answer(
+      result.outcome === "delivered" ? 200 : 207,
+      verified.id,
+      [result],
+      signer,
+      runtime,
+    );
+  }
   const { deliveries, destination, expires_at } = opened.envelope;
   if (runtime.now() >= expires_at) {
     const error = "the envelope came after its time; the database claims its deliveries again";
@@ -73,7 +84,7 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
 function answer(
   status: number,
   envelopeId: string,
-  results: Result[] | DryRunResult[],
+  results: Result[] | DryRunResult[] | NoticeResult[],
   signer: Signer,
   runtime: Runtime,
 ): Response {

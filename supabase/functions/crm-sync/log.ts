@@ -19,6 +19,16 @@ export function refusalLine(status: number, error: string): string {
   return JSON.stringify({ envelope: "refused", status, error_code: error });
 }
 
+/** One line for what was told to people. */
+export function noticeLine(
+  kind: string,
+  outcome: string,
+  status: number | null,
+  errorCode: string | null,
+): string {
+  return JSON.stringify({ notice: kind, outcome, status, error_code: errorCode });
+}
+
 /** One line per delivery of a dry run. */
 export function dryRunLine(route: string, would: string, errorCode: string | null): string {
   return JSON.stringify({ dry_run: route, would, error_code: errorCode });

@@ -4,6 +4,8 @@ export const ENV_NAMES = [
   "MONELEC_API_URL",
   "MONELEC_API_KEY",
   "ELEMENTOR_WEBHOOK_URL",
+  "CRM_SYNC_ALERT_URL",
+  "CRM_SYNC_HEARTBEAT_URL",
   "SITE_URL",
 ] as const;
 

@@ -16,7 +16,7 @@ create function pg_temp.told(p_results jsonb, p_secret text default 'whsec_b2J2a
     select (arguments ->> 'request_id')::bigint, 200, jsonb_build_object('Webhook-Id', arguments ->> 'dry_run_id', 'Webhook-Timestamp', '1760000000',
                'Webhook-Signature', crm_sync._signatures(arguments ->> 'dry_run_id', '1760000000', made.content, array[p_secret])), made.content
     from crm_sync.operations
-    cross join (select jsonb_build_object('results', p_results)::text as content) as made
+    cross join lateral (select jsonb_build_object('envelope_id', operations.arguments ->> 'dry_run_id', 'results', p_results)::text as content) as made
 $$;
 
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');

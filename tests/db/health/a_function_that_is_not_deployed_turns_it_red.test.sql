@@ -58,7 +58,7 @@ insert into net._http_response (id, status_code, content) select request_id, 404
 delete from net.http_request_queue;
 select crm_sync.tick();
 select is(pg_temp.red(), array['function error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'function'), 'HTTP 404, not signed by the function, since 0 s ago; answered never', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'function'), 'HTTP 404, not signed by the function, for 0 s; answered never', 'in words');
 update crm_sync.deliveries set next_attempt_at = now() - interval '1 second' where status = 'pending';
 select crm_sync.tick();
 select pg_temp.answer('delivered');

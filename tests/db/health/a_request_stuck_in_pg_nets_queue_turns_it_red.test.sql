@@ -25,7 +25,7 @@ set constraints all immediate;
 set constraints all deferred;
 update crm_sync.envelopes set dispatched_at = now() - interval '40 seconds';
 select is(pg_temp.red(), array['pg_net_queue error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'pg_net_queue'), '1 of our requests wait in pg_net, the oldest since 40 s ago', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'pg_net_queue'), '1 of our requests wait in pg_net, the oldest for 40 s', 'in words');
 update crm_sync.envelopes set dispatched_at = now();
 select is(pg_temp.red(), '{}', 'green when it is mended');
 

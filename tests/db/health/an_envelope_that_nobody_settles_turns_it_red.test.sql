@@ -26,7 +26,7 @@ set constraints all deferred;
 delete from net.http_request_queue;
 update crm_sync.envelopes set dispatched_at = now() - interval '4 minutes';
 select is(pg_temp.red(), array['envelopes error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'envelopes'), 'one is under way since 4 min ago', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'envelopes'), 'one has been under way for 4 min', 'in words');
 select crm_sync.tick();
 select is(pg_temp.red(), '{}', 'green when it is mended');
 

@@ -23,7 +23,7 @@ create function pg_temp.red() returns text[] language sql as
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 update crm_sync.deliveries set next_attempt_at = now() - interval '6 minutes';
 select is(pg_temp.red(), array['backlog error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'backlog'), 'monelec: due since 6 min ago', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'backlog'), 'monelec: due for 6 min', 'in words');
 update crm_sync.deliveries set next_attempt_at = now() - interval '4 minutes';
 select is(pg_temp.red(), '{}', 'green when it is mended');
 

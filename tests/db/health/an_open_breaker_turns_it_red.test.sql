@@ -22,7 +22,7 @@ create function pg_temp.red() returns text[] language sql as
 
 update crm_sync.breakers set state = 'open', reason = 'failures in a row', open_until = now() + interval '1 minute', opened_at = now() - interval '10 minutes' where breaker = 'monelec';
 select is(pg_temp.red(), array['breakers error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'breakers'), 'monelec is not called since 10 min ago (failures in a row)', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'breakers'), 'monelec has not been called for 10 min (failures in a row)', 'in words');
 select crm_sync._close_breaker('monelec', now());
 select is(pg_temp.red(), '{}', 'green when it is mended');
 

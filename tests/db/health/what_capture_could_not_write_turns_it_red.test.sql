@@ -22,7 +22,7 @@ create function pg_temp.red() returns text[] language sql as
 
 insert into crm_sync.capture_failures (table_name, operation, row_ids, old_rows, new_rows, sql_state) values ('public.leads', 'INSERT', '{1}', '[]', '[]', '55P03');
 select is(pg_temp.red(), array['capture_failures error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'capture_failures'), '1 statements wait to be captured, the oldest since 0 s ago: public.leads (SQLSTATE 55P03)', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'capture_failures'), '1 statements wait to be captured, the oldest for 0 s: public.leads (SQLSTATE 55P03)', 'in words');
 select crm_sync.tick();
 select is(pg_temp.red(), '{}', 'green when it is mended');
 

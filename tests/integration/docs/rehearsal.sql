@@ -111,6 +111,7 @@ begin
     call rehearsal.answer('reject', '{"status": 422, "error_code": "receiver_status_422", "error": "monelec answered 422: <email> is not known"}');
     call rehearsal.lead(3);
     call rehearsal.answer('retry', '{"status": 503, "error_code": "receiver_status_503", "error": "monelec answered 503"}');
+    perform crm_sync.alert();
 end
 $$;
 

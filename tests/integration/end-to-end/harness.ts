@@ -233,7 +233,7 @@ async function empty(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query<{ name: string }>(`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
     where schemaname = 'crm_sync'
-      and tablename not in ('settings', 'destinations', 'routes', 'attachments', 'related_attachments', 'breakers', 'unstored_seen')`);
+      and tablename not in ('settings', 'destinations', 'routes', 'attachments', 'related_attachments', 'breakers', 'unstored_seen', 'heartbeat')`);
   const names = [...rows.map(({ name }) => name), ...TABLES.map((table) => `public.${table}`)];
   await pool.query(`truncate ${names.join(", ")}`);
   await pool.query("select crm_sync._close_breaker(breaker, now()) from crm_sync.breakers");

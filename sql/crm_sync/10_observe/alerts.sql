@@ -1,0 +1,211 @@
+-- What people are told without asking: each check of health() that turns red or yellow, and its end. One message a minute
+-- for all that is new, the same trouble once in settings.alert_window. The server's log has it too, whatever becomes of
+-- the message: lines that begin with "crm-sync alert: " or "crm-sync recovered: ", for a log drain to match.
+
+create table crm_sync.alerts (
+    alert_id           bigint       generated always as identity primary key,
+    check_name         text         not null,
+    concern            text         not null default '',
+    level              text         not null,
+    detail             text         not null,
+    mend               text,
+    amount             bigint       not null default 0,
+    raised_at          timestamptz  not null,
+    told_at            timestamptz,
+    told_level         text,
+    told_amount        bigint,
+    ended_at           timestamptz,
+    recovery_told_at   timestamptz
+);
+
+create unique index alerts_unended_idx on crm_sync.alerts (check_name, concern) where ended_at is null;
+
+alter table crm_sync.alerts enable row level security;
+
+create function crm_sync.alert(p_now timestamptz default clock_timestamp())
+returns table (step text, affected int)
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
+as $$
+begin
+    perform from crm_sync.heartbeat for no key update skip locked;
+    if not found then
+        return;
+    end if;
+    foreach step in array array['answers', 'alerts', 'messages', 'heartbeat'] loop
+        affected := crm_sync._alert_step(step, p_now);
+        return next;
+    end loop;
+end;
+$$;
+
+create function crm_sync._alert_step(p_step text, p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    case p_step
+        when 'answers' then return crm_sync._take_message_answers(p_now);
+        when 'alerts' then
+            perform crm_sync._observe(p_now, crm_sync._checks_to_alert(p_now));
+            return crm_sync._tell(p_now);
+        when 'messages' then return crm_sync._post_messages(p_now);
+        when 'heartbeat' then return crm_sync._beat(p_now);
+    end case;
+exception when others then
+    -- Without Vault or pg_net nobody can be called; the log is written all the same.
+    perform crm_sync._note_fault('alert: ' || p_step, sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
+create function crm_sync._checks_to_alert(p_now timestamptz)
+returns text[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- missing_rows reads tables: every quarter of an hour. Of alerts that do not arrive no alert can tell.
+    return array(
+        select checks.name
+        from unnest(crm_sync._checks()) as checks (name)
+        where checks.name <> 'alerts'
+          and (checks.name <> 'missing_rows' or extract(minute from p_now)::int % 15 = 0)
+    );
+end;
+$$;
+
+create function crm_sync._observe(p_now timestamptz, p_checks text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_found text[];
+    v_blind text[];
+begin
+    with findings as materialized (
+        select * from crm_sync._findings(p_now, p_checks) as said where said.level <> 'ok'
+    ),
+    troubles as materialized (
+        select findings.check_name, coalesce(concerns.key, '') as concern, findings.level, findings.detail, findings.mend,
+               coalesce(concerns.value::bigint, 0) as amount
+        from findings
+        left join lateral jsonb_each_text(findings.concerns) as concerns on true
+    ),
+    raised as (
+        insert into crm_sync.alerts (check_name, concern, level, detail, mend, amount, raised_at)
+        select troubles.check_name, troubles.concern, troubles.level, troubles.detail, troubles.mend, troubles.amount, p_now
+        from troubles
+        -- What could not be looked at is what it was.
+        on conflict (check_name, concern) where ended_at is null do update
+        set level = excluded.level, detail = excluded.detail, mend = excluded.mend, amount = excluded.amount
+        where excluded.level <> 'unknown' or alerts.level = 'unknown'
+    )
+    select array_agg(troubles.check_name || ' ' || troubles.concern),
+           array_agg(troubles.check_name) filter (where troubles.level = 'unknown')
+    into v_found, v_blind
+    from troubles;
+    update crm_sync.alerts
+    set ended_at = p_now
+    where alerts.ended_at is null
+      and alerts.check_name = any (p_checks)
+      and alerts.check_name || ' ' || alerts.concern <> all (coalesce(v_found, '{}'))
+      and alerts.check_name <> all (coalesce(v_blind, '{}'));
+end;
+$$;
+
+create function crm_sync._tell(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_alerts     text[];
+    v_recoveries text[];
+    v_line       text;
+begin
+    -- A check speaks in one line of all its destinations or routes.
+    with told as (
+        update crm_sync.alerts
+        set told_at = p_now, told_level = alerts.level, told_amount = alerts.amount
+        where alerts.alert_id in (select due.alert_id from crm_sync._alerts_to_tell(p_now) as due)
+        returning alerts.*
+    )
+    select coalesce(array_agg(distinct format('%s %s: %s', told.level, told.check_name, told.detail)
+                              || coalesce(e'\n    ' || told.mend, '')), '{}') into v_alerts
+    from told;
+    with told as (
+        update crm_sync.alerts
+        set recovery_told_at = p_now
+        where alerts.ended_at is not null and alerts.told_at is not null and alerts.recovery_told_at is null
+        returning alerts.*
+    )
+    select coalesce(array_agg(concat_ws(' ', told.check_name, nullif(told.concern, ''), 'after', crm_sync._span(told.ended_at - told.raised_at))
+                              order by told.check_name, told.concern), '{}') into v_recoveries
+    from told;
+    foreach v_line in array v_alerts loop
+        raise log 'crm-sync alert: %', split_part(v_line, e'\n', 1);
+    end loop;
+    foreach v_line in array v_recoveries loop
+        raise log 'crm-sync recovered: %', v_line;
+    end loop;
+    insert into crm_sync.alert_messages (text, written_at)
+    select string_agg(lines.line, e'\n'), p_now
+    from (
+        select unnest(v_alerts) as line
+        union all
+        select 'recovered ' || recoveries.line from unnest(v_recoveries) as recoveries (line)
+    ) as lines
+    having count(*) > 0;
+    return cardinality(v_alerts) + cardinality(v_recoveries);
+end;
+$$;
+
+create function crm_sync._alerts_to_tell(p_now timestamptz)
+returns table (alert_id bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select alerts.alert_id
+    from crm_sync.alerts
+    cross join crm_sync.settings
+    where alerts.ended_at is null
+      -- Another session's lock ends by itself.
+      and (alerts.level <> 'unknown' or alerts.raised_at <= p_now - interval '10 minutes')
+      and case
+          -- What comes and goes is told once in a window.
+          when alerts.told_at is null then not exists (
+              select from crm_sync.alerts as earlier
+              where earlier.check_name = alerts.check_name and earlier.concern = alerts.concern
+                and earlier.told_at > p_now - settings.alert_window)
+          when alerts.level = 'error' and alerts.told_level <> 'error' then true
+          when alerts.amount > alerts.told_amount then alerts.told_at <= p_now - settings.alert_window
+          else alerts.told_at <= p_now - settings.alert_reminder
+      end;
+end;
+$$;
+
+comment on table crm_sync.alerts is
+    'Troubles that health() found, each from raised_at to ended_at; concern: the destination or route that it is about, empty: the whole; amount: how many, where it can grow. Not told yet: told_at is null. No personal data.';
+comment on function crm_sync.alert(timestamptz) is
+    'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: nothing is told twice within settings.alert_window. Returns each step with its count; nothing while another runs. Role: owner.';
+comment on function crm_sync._alert_step(text, timestamptz) is 'One step of alert(); an error is noted and ends the step alone.';
+comment on function crm_sync._checks_to_alert(timestamptz) is 'The checks to look at in this minute.';
+comment on function crm_sync._observe(timestamptz, text[]) is 'Raises, keeps up to date and ends alerts.';
+comment on function crm_sync._tell(timestamptz) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
+comment on function crm_sync._alerts_to_tell(timestamptz) is
+    'New ones; those that became an error, grew, or last as long as settings.alert_reminder.';
+
+revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
+    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz), crm_sync._alerts_to_tell(timestamptz) from public;
+
+grant select on crm_sync.alerts to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_alerts on crm_sync.alerts
+    for select to crm_sync_reader, crm_sync_operator using (true);

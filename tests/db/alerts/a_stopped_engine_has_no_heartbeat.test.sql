@@ -1,0 +1,26 @@
+begin;
+set local search_path = public, extensions;
+select plan(1);
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+create function pg_temp.beats() returns int language sql as $$
+    select count(*)::int from net.http_request_queue where convert_from(body, 'UTF8')::jsonb = '{"version": 1, "notice": {"heartbeat": true}}'
+$$;
+create function pg_temp.ticked(p_at timestamptz) returns void language sql as $$
+    insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
+    select (select coalesce(max(runid), 0) + 1 from cron.job_run_details), jobid, current_user, command, 'succeeded', p_at, p_at
+    from cron.job where jobname = 'crm_sync_tick'
+$$;
+select crm_sync.start();
+select pg_temp.ticked(now());
+select crm_sync.stop();
+select crm_sync.alert(now());
+select is(pg_temp.beats(), 0, 'none');
+
+select * from finish();
+rollback;

@@ -1,0 +1,39 @@
+begin;
+set local search_path = public, extensions;
+select plan(4);
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+-- Whatever the minute.
+create or replace function crm_sync._checks_to_alert(p_now timestamptz) returns text[] language sql as $$ select array_remove(crm_sync._checks(), 'alerts') $$;
+-- What this database is otherwise in want of is told beforehand.
+create function pg_temp.told(p_after interval) returns text language sql as $$
+    select crm_sync.alert(now() + p_after);
+    select text from crm_sync.alert_messages where written_at = now() + p_after;
+$$;
+create function pg_temp.opened(p_destination text, p_state text) returns void language sql as $$
+    update crm_sync.breakers
+    set state = p_state, opened_at = now(), reason = 'failures in a row', open_until = case p_state when 'open' then now() end,
+        probe_envelope_id = case p_state when 'half_open' then gen_random_uuid() end
+    where breaker = p_destination
+$$;
+select pg_temp.told('0');
+
+insert into leads (id, email) select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'ada@example.test' from generate_series(1, 3) as n;
+create function pg_temp.died(p_n int) returns void language sql as $$
+    update crm_sync.deliveries set status = 'dead', finished_at = now(), last_error_code = 'receiver_status_422'
+    where row_id = '10000000-0000-4000-8000-00000000000' || p_n
+$$;
+select pg_temp.died(1);
+select matches(pg_temp.told('1 minute'), '^error dead_letters: dead: 1 of lead ', 'the first at once');
+select pg_temp.died(2);
+select is(pg_temp.told('2 minutes'), null, 'one more within the hour is not told');
+select matches(pg_temp.told('61 minutes'), '^error dead_letters: dead: 2 of lead ', 'but then');
+select is(pg_temp.told('122 minutes'), null, 'no more, no message');
+
+select * from finish();
+rollback;

@@ -1,0 +1,37 @@
+begin;
+set local search_path = public, extensions;
+select plan(5);
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+-- Whatever the minute.
+create or replace function crm_sync._checks_to_alert(p_now timestamptz) returns text[] language sql as $$ select array_remove(crm_sync._checks(), 'alerts') $$;
+-- What this database is otherwise in want of is told beforehand.
+create function pg_temp.told(p_after interval) returns text language sql as $$
+    select crm_sync.alert(now() + p_after);
+    select text from crm_sync.alert_messages where written_at = now() + p_after;
+$$;
+create function pg_temp.opened(p_destination text, p_state text) returns void language sql as $$
+    update crm_sync.breakers
+    set state = p_state, opened_at = now(), reason = 'failures in a row', open_until = case p_state when 'open' then now() end,
+        probe_envelope_id = case p_state when 'half_open' then gen_random_uuid() end
+    where breaker = p_destination
+$$;
+select pg_temp.told('0');
+
+create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language plpgsql as
+    $$ begin raise lock_not_available; end $$;
+select is(pg_temp.told('1 minute'), null, 'a lock ends by itself');
+select is((select level from crm_sync.alerts where check_name = 'breakers' and ended_at is null), 'unknown', 'it is known, though');
+select matches(pg_temp.told('11 minutes'), '^unknown breakers: could not look', 'told if it does not');
+select is(pg_temp.told('12 minutes'), null, 'once');
+create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
+    $$ select row('error', 'it is bad', null, null)::crm_sync.finding $$;
+select is(pg_temp.told('13 minutes'), 'error breakers: it is bad', 'what turns from yellow to red is told at once');
+
+select * from finish();
+rollback;
