@@ -87,19 +87,19 @@ export const DESIGNED: Designed[] = [
     name: "the envelope id of an answer is not checked",
     edits: [
       {
-        name: "_read_answer",
-        from: "if v_headers ->> 'webhook-id' is distinct from p_envelope_id::text\n        or not",
+        name: "_verified",
+        from: "if v_headers ->> 'webhook-id' is distinct from p_id::text\n        or not",
         to: "if not",
       },
       {
-        name: "_read_answer",
-        from: "p_envelope_id::text, v_headers ->> 'webhook-timestamp'",
+        name: "_verified",
+        from: "p_id::text, v_headers ->> 'webhook-timestamp'",
         to: "v_headers ->> 'webhook-id', v_headers ->> 'webhook-timestamp'",
       },
       {
-        name: "_read_answer",
-        from: "if v_answer ->> 'envelope_id' is distinct from p_envelope_id::text then",
-        to: "if false then",
+        name: "_verified",
+        from: "return case when v_answer ->> 'envelope_id' = p_id::text then v_answer end;",
+        to: "return v_answer;",
       },
     ],
   },
@@ -127,7 +127,7 @@ export const DESIGNED: Designed[] = [
     name: "signed with the time at which the transaction began",
     edits: [
       {
-        name: "_post_envelope",
+        name: "_post_signed",
         from: "floor(extract(epoch from clock_timestamp()))",
         to: "floor(extract(epoch from now()))",
       },

@@ -1644,7 +1644,7 @@ begin
         p_table_name,
         crm_sync._insert_left_out_sql(p_table_name, 'INSERT'),
         crm_sync._insert_left_out_sql(p_table_name, 'UPDATE'),
-        coalesce(crm_sync._related_sql(p_table_name), 'null;'));
+        crm_sync._related_sql(p_table_name));
 end;
 $$;
 
@@ -2209,7 +2209,7 @@ declare
 begin
     v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
     -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
-    if position(new.destination in v_dispatched) > 0
+    if new.destination = any (string_to_array(v_dispatched, ' '))
         or current_setting('transaction_isolation') <> 'read committed'
         or current_setting('crm_sync.has_waited', true) = 'yes' then
         return null;
@@ -3077,8 +3077,7 @@ begin
                -- What was captured after the last success has failed.
                (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int as failures_in_a_row,
                array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success) as failing_keys,
-               (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
-                   filter (where numbered.delivery_id > numbered.last_success))[1] as last_failed_key,
+               (array_agg(numbered.ordering_key order by numbered.delivery_id desc))[1] as last_failed_key,
                array_agg(numbered.ordering_key)
                    filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured') as misconfigured_keys
         from numbered

@@ -22,7 +22,7 @@ begin
         p_table_name,
         crm_sync._insert_left_out_sql(p_table_name, 'INSERT'),
         crm_sync._insert_left_out_sql(p_table_name, 'UPDATE'),
-        coalesce(crm_sync._related_sql(p_table_name), 'null;'));
+        crm_sync._related_sql(p_table_name));
 end;
 $$;
 

@@ -18,7 +18,7 @@ declare
 begin
     v_dispatched := coalesce(current_setting('crm_sync.dispatched', true), '');
     -- Under repeatable read and serializable the snapshot is as old as the transaction: neither read nor post.
-    if position(new.destination in v_dispatched) > 0
+    if new.destination = any (string_to_array(v_dispatched, ' '))
         or current_setting('transaction_isolation') <> 'read committed'
         or current_setting('crm_sync.has_waited', true) = 'yes' then
         return null;

@@ -44,8 +44,7 @@ begin
                -- What was captured after the last success has failed.
                (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int as failures_in_a_row,
                array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success) as failing_keys,
-               (array_agg(numbered.ordering_key order by numbered.delivery_id desc)
-                   filter (where numbered.delivery_id > numbered.last_success))[1] as last_failed_key,
+               (array_agg(numbered.ordering_key order by numbered.delivery_id desc))[1] as last_failed_key,
                array_agg(numbered.ordering_key)
                    filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured') as misconfigured_keys
         from numbered
