@@ -127,7 +127,7 @@ export const DESIGNED: Designed[] = [
     name: "signed with the time at which the transaction began",
     edits: [
       {
-        name: "_post_signed",
+        name: "_signed_headers",
         from: "floor(extract(epoch from clock_timestamp()))",
         to: "floor(extract(epoch from now()))",
       },

@@ -11,6 +11,7 @@ import { type OutputOptions, printJson } from "./output.ts";
 interface Options extends DatabaseOptions, OutputOptions {
   within: number;
   note?: string;
+  whole?: true;
 }
 
 export function addDryRun(program: Command): void {
@@ -19,7 +20,8 @@ export function addDryRun(program: Command): void {
     .summary("what would be sent for a row, sent to nobody")
     .description(
       "Asks the deployed function what it would send for a row as it is now, for each route that it fires. No receiver is\n" +
-        "called and nothing stays in the ledger. Values come back masked: letters as x, digits as 0.\n" +
+        "called and nothing stays in the ledger. Values come back masked: letters as x, digits as 0; with --whole in clear:\n" +
+        "then the function is called from here, so that no table keeps the answer, and the database's owner must ask.\n" +
         "Ends with 1 when something would not be sent, or no answer comes.",
     )
     .argument("<table>", "with or without its schema")
@@ -29,6 +31,7 @@ export function addDryRun(program: Command): void {
         .argParser(toCount)
         .default(30),
     )
+    .option("--whole", "the values, too: personal data, on your screen")
     .option("--note <text>", "why: kept with the call")
     .addHelpText("after", examples(["dry-run leads 5f0c…", "what would the CRM get?"]))
     .action(async (table: string, id: string, _, command: Command) =>
@@ -37,7 +40,14 @@ export function addDryRun(program: Command): void {
 }
 
 async function dryRun(table: string, id: string, options: Options): Promise<void> {
-  const results = await withDatabase(options, async (query) => {
+  const results = await (options.whole ? askWhole : askMasked)(table, id, options);
+  if (options.json) printJson(results);
+  else for (const result of results) console.log(describe(result));
+  process.exitCode = results.every(({ would }) => would === "send") ? EXIT.well : EXIT.wrong;
+}
+
+function askMasked(table: string, id: string, options: Options): Promise<Row[]> {
+  return withDatabase(options, async (query) => {
     const [asked] = await query("select dry_run_id from crm_sync.dry_run($1, $2, $3)", [
       ...[table, id, options.note ?? null],
     ]);
@@ -45,9 +55,35 @@ async function dryRun(table: string, id: string, options: Options): Promise<void
       answerTo(query, String(asked?.dry_run_id), options.within),
     );
   });
-  if (options.json) printJson(results);
-  else for (const result of results) console.log(describe(result));
-  process.exitCode = results.every(({ would }) => would === "send") ? EXIT.well : EXIT.wrong;
+}
+
+async function askWhole(table: string, id: string, options: Options): Promise<Row[]> {
+  const [request] = await withDatabase(options, (query) =>
+    query("select * from crm_sync.dry_run_request($1, $2, $3)", [table, id, options.note ?? null]),
+  );
+  const { url, headers, body } = request as {
+    url: string;
+    headers: Record<string, string>;
+    body: string;
+  };
+  const answer = await withProgress("the function is asked", () =>
+    fetch(url, {
+      method: "POST",
+      headers,
+      body,
+      signal: AbortSignal.timeout(options.within * 1_000),
+    }),
+  ).catch((error: Error) => {
+    const why =
+      error.name === "TimeoutError" ? `no answer within ${options.within} s` : "not reached";
+    throw new OpsError(`the function: ${why}`, "Can this machine reach it? Else without --whole.");
+  });
+  const { results } = (await answer.json().catch(() => ({}))) as { results?: Row[] };
+  if (results?.every((result) => "would" in result)) return results;
+  throw new OpsError(
+    `the function answered ${answer.status}, which is no dry run`,
+    "Is the newest one deployed? supabase functions deploy crm-sync; then npm run ops -- health.",
+  );
 }
 
 async function answerTo(query: Query, dryRunId: string, seconds: number): Promise<Row[]> {

@@ -2853,18 +2853,28 @@ returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
 begin
     return net.http_post(
         url := p_function.url,
         body := p_body,
-        headers := jsonb_build_object(
-            'Content-Type', 'application/json',
-            'webhook-id', p_id,
-            'webhook-timestamp', v_timestamp,
-            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, p_function.secrets)),
+        headers := crm_sync._signed_headers(p_function, p_id, p_body),
         timeout_milliseconds := (extract(epoch from p_timeout) * 1000)::int);
+end;
+$$;
+
+create function crm_sync._signed_headers(p_function crm_sync.function_access, p_id uuid, p_body jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+begin
+    return jsonb_build_object(
+        'Content-Type', 'application/json',
+        'webhook-id', p_id,
+        'webhook-timestamp', v_timestamp,
+        'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, p_function.secrets));
 end;
 $$;
 
@@ -2926,13 +2936,16 @@ $$;
 comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz) is
     'Queues an envelope in pg_net and writes down that it is in flight.';
 comment on function crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval) is
-    'Signs a body with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net for the function; returns pg_net''s id.';
+    'Signs a body and queues it in pg_net for the function; returns pg_net''s id.';
+comment on function crm_sync._signed_headers(crm_sync.function_access, uuid, jsonb) is
+    'Headers with a signature by the clock of this moment, so that a long transaction sends no stale one.';
 comment on function crm_sync._envelope_body(text, bigint[], boolean) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
 revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz),
-    crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval), crm_sync._envelope_body(text, bigint[], boolean) from public;
+    crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval),
+    crm_sync._signed_headers(crm_sync.function_access, uuid, jsonb), crm_sync._envelope_body(text, bigint[], boolean) from public;
 
 -- sql/crm_sync/06_dispatch/sign.sql
 
@@ -4300,8 +4313,42 @@ security definer
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
+    v_body    jsonb := crm_sync._dry_run_body(p_table, p_row_id, 'true');
+    v_request bigint;
+begin
+    dry_run_id := gen_random_uuid();
+    routes := array(select delivery ->> 'route' from jsonb_array_elements(v_body -> 'deliveries') as delivery);
+    see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
+    v_request := crm_sync._post_signed(crm_sync._required_function_access(), dry_run_id, v_body);
+    perform crm_sync._note_operation('dry_run', jsonb_build_object(
+        'table', crm_sync._table_name(p_table), 'row_id', p_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
+        cardinality(routes), p_note);
+    return next;
+end;
+$$;
+
+create function crm_sync.dry_run_request(p_table regclass, p_row_id text, p_note text default null)
+returns table (url text, headers jsonb, body text)
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_function crm_sync.function_access := crm_sync._required_function_access();
+    v_body     jsonb := crm_sync._dry_run_body(p_table, p_row_id, '"whole"');
+begin
+    perform crm_sync._note_operation('dry_run_request', jsonb_build_object(
+        'table', crm_sync._table_name(p_table), 'row_id', p_row_id), jsonb_array_length(v_body -> 'deliveries'), p_note);
+    return query select v_function.url, crm_sync._signed_headers(v_function, gen_random_uuid(), v_body), v_body::text;
+end;
+$$;
+
+create function crm_sync._dry_run_body(p_table regclass, p_row_id text, p_dry_run jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
     v_deliveries jsonb;
-    v_request    bigint;
 begin
     perform crm_sync._require_attached(p_table);
     v_deliveries := crm_sync._dry_deliveries(crm_sync._table_name(p_table), p_row_id);
@@ -4309,17 +4356,10 @@ begin
         raise exception 'no route fires for row % of % as it is', p_row_id, p_table
             using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
     end if;
-    dry_run_id := gen_random_uuid();
-    routes := array(select delivery ->> 'route' from jsonb_array_elements(v_deliveries) as delivery);
-    see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
     -- A destination that no route has: a function that knows no dry runs sends none of it either.
-    v_request := crm_sync._post_signed(crm_sync._required_function_access(), dry_run_id, jsonb_build_object(
-        'version', 1, 'dry_run', true, 'destination', 'dry_run',
-        'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', v_deliveries));
-    perform crm_sync._note_operation('dry_run', jsonb_build_object(
-        'table', crm_sync._table_name(p_table), 'row_id', p_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
-        cardinality(routes), p_note);
-    return next;
+    return jsonb_build_object(
+        'version', 1, 'dry_run', p_dry_run, 'destination', 'dry_run',
+        'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', v_deliveries);
 end;
 $$;
 
@@ -4399,9 +4439,13 @@ comment on function crm_sync.dry_run(regclass, text, text) is
     'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires.';
 comment on function crm_sync.dry_run_result(uuid) is
     'The answer to a dry run. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). payload: letters as x, digits as 0, numbers as "<number>", words of the mapper''s own in clear. Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
+comment on function crm_sync.dry_run_request(regclass, text, text) is
+    'The same question for who asks the function by themselves (npm run ops -- dry-run --whole): its answer holds the values in clear, which pg_net''s tables must not. POST the body, byte by byte, with these headers to the url within 2 minutes. Leaves a line in crm_sync.operations. Safe to repeat. Role: owner. Errors: as dry_run().';
+comment on function crm_sync._dry_run_body(regclass, text, jsonb) is 'What the function is asked; p_dry_run: true, or "whole" for values in clear.';
 comment on function crm_sync._dry_deliveries(text, text) is 'What the routes of a row would capture and read now, as the envelope holds it; null: none fires. Leaves nothing. Raises CS029: no such row.';
 
-revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync._dry_deliveries(text, text),
+revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_request(regclass, text, text),
+    crm_sync._dry_run_body(regclass, text, jsonb), crm_sync._dry_deliveries(text, text),
     crm_sync.dry_run_result(uuid) from public;
 grant execute on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_result(uuid) to crm_sync_operator;
 

@@ -29,18 +29,28 @@ returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
 begin
     return net.http_post(
         url := p_function.url,
         body := p_body,
-        headers := jsonb_build_object(
-            'Content-Type', 'application/json',
-            'webhook-id', p_id,
-            'webhook-timestamp', v_timestamp,
-            'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, p_function.secrets)),
+        headers := crm_sync._signed_headers(p_function, p_id, p_body),
         timeout_milliseconds := (extract(epoch from p_timeout) * 1000)::int);
+end;
+$$;
+
+create function crm_sync._signed_headers(p_function crm_sync.function_access, p_id uuid, p_body jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timestamp text := floor(extract(epoch from clock_timestamp()))::text;
+begin
+    return jsonb_build_object(
+        'Content-Type', 'application/json',
+        'webhook-id', p_id,
+        'webhook-timestamp', v_timestamp,
+        'webhook-signature', crm_sync._signatures(p_id::text, v_timestamp, p_body::text, p_function.secrets));
 end;
 $$;
 
@@ -102,10 +112,13 @@ $$;
 comment on function crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz) is
     'Queues an envelope in pg_net and writes down that it is in flight.';
 comment on function crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval) is
-    'Signs a body with the clock of this moment, so that a long transaction sends no stale signature, and queues it in pg_net for the function; returns pg_net''s id.';
+    'Signs a body and queues it in pg_net for the function; returns pg_net''s id.';
+comment on function crm_sync._signed_headers(crm_sync.function_access, uuid, jsonb) is
+    'Headers with a signature by the clock of this moment, so that a long transaction sends no stale one.';
 comment on function crm_sync._envelope_body(text, bigint[], boolean) is
     'What the function receives: each delivery with its record in the shape of a Database Webhook, in this order.';
 comment on function crm_sync._probe_timeout(text) is 'Milliseconds for a probe''s call to the receiver: 3 s, from the fifth in a row on as long as any call.';
 
 revoke all on function crm_sync._probe_timeout(text), crm_sync._post_envelope(uuid, text, bigint[], boolean, crm_sync.function_access, timestamptz),
-    crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval), crm_sync._envelope_body(text, bigint[], boolean) from public;
+    crm_sync._post_signed(crm_sync.function_access, uuid, jsonb, interval),
+    crm_sync._signed_headers(crm_sync.function_access, uuid, jsonb), crm_sync._envelope_body(text, bigint[], boolean) from public;

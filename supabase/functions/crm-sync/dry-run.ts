@@ -8,7 +8,7 @@ import { routeNamed } from "./routes.ts";
 import type { Runtime } from "./runtime.ts";
 import { siteUrl } from "./site.ts";
 
-/** What would become of a delivery. `payload` is masked; null where the record is refused. */
+/** What would become of a delivery. `payload` is masked, unless it is asked for whole; null where the record is refused. */
 export type DryRunResult = {
   delivery_id: JsonNumber;
   route: string;
@@ -21,15 +21,23 @@ export type DryRunResult = {
 };
 
 /** Maps each record and calls nobody. */
-export function dryRun(deliveries: readonly Delivery[], runtime: Runtime): DryRunResult[] {
+export function dryRun(
+  deliveries: readonly Delivery[],
+  isWhole: boolean,
+  runtime: Runtime,
+): DryRunResult[] {
   return deliveries.map((delivery) => {
-    const result = { ...outcomeOf(delivery, runtime), delivery_id: delivery.id };
+    const result = { ...outcomeOf(delivery, isWhole, runtime), delivery_id: delivery.id };
     runtime.log(dryRunLine(result.route, result.would, result.error_code));
     return result;
   });
 }
 
-function outcomeOf(delivery: Delivery, runtime: Runtime): Omit<DryRunResult, "delivery_id"> {
+function outcomeOf(
+  delivery: Delivery,
+  isWhole: boolean,
+  runtime: Runtime,
+): Omit<DryRunResult, "delivery_id"> {
   const nothing = { route: delivery.route, destination: null, path: null, payload: null };
   const route = routeNamed(delivery.route);
   if (!route) {
@@ -48,7 +56,7 @@ function outcomeOf(delivery: Delivery, runtime: Runtime): Omit<DryRunResult, "de
       .join("; ");
     return { ...known, would: "reject", error_code: prepared.fault, error: shorten(error) };
   }
-  const payload = mask(prepared.payload, delivery.record);
+  const payload = isWhole ? prepared.payload : mask(prepared.payload, delivery.record);
   const target = destinations[route.destination].target(runtime.env, route.path);
   if ("errorCode" in target) {
     const { errorCode, error } = target;

@@ -35,8 +35,11 @@ const envelope = z.object({
   destination: z.string(),
   /** A setting of the destination: some receivers answer 409 to what they know already. */
   conflict_is_delivered: z.boolean().optional(),
-  /** Map, mask, answer, and call nobody. Such an envelope names no destination that has routes: an older function sends none of it either. */
-  dry_run: z.boolean().optional(),
+  /**
+   * Map, mask (unless it asks for the whole payload), answer, and call nobody. Such an envelope names no destination that
+   * has routes: an older function sends none of it either.
+   */
+  dry_run: z.union([z.boolean(), z.literal("whole")]).optional(),
   deliveries: z.array(delivery).min(1),
 });
 

@@ -69,7 +69,8 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
     return answer(409, verified.id, results, signer, runtime);
   }
   if (opened.envelope.dry_run) {
-    return answer(200, verified.id, dryRun(deliveries, runtime), signer, runtime);
+    const isWhole = opened.envelope.dry_run === "whole";
+    return answer(200, verified.id, dryRun(deliveries, isWhole, runtime), signer, runtime);
   }
   const results = await deliverAll(deliveries, {
     runtime,

@@ -72,6 +72,24 @@ test("what would be sent comes back masked", async () => {
   expect(exitCode).toBe(0);
 });
 
+test("whole, the values come back in clear, no table keeps them, and it is written down who asked", async () => {
+  const { exitCode, stdout, stderr } = await ops.run("dry-run", "leads", LEAD, "--whole", "--json");
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toMatchObject([
+    { route: "lead", would: "send", payload: { email: "ada@example.test" } },
+  ]);
+  expect(exitCode).toBe(0);
+  const kept = await ops.db.query(
+    `select from net._http_response where content like '%ada@example.test%'
+     union all select from net.http_request_queue`,
+  );
+  expect(kept.rows).toEqual([]);
+  const { rows } = await ops.db.query(
+    "select arguments from crm_sync.operations where action = 'dry_run_request'",
+  );
+  expect(rows).toEqual([{ arguments: { table: "public.leads", row_id: LEAD } }]);
+});
+
 test("what would be refused ends with 1 and names the field", async () => {
   await ops.db.query("update leads set email = ' ' where id = $1", [LEAD_2]);
   const { exitCode, stdout } = await ops.run("dry-run", "leads", LEAD_2, "--json");

@@ -101,3 +101,15 @@ test("a function that knows no dry runs sends nothing of one: its destination ha
   ]);
   expect(calls).toEqual([]);
 });
+
+test("asked for whole, the payload comes back in clear, and still nobody is called", async () => {
+  const { send, calls, lines } = functionUnderTest();
+  const whole = envelope([delivery({ record: LEAD })], {
+    dry_run: "whole",
+    destination: "dry_run",
+  });
+  const { results } = await send(whole);
+  expect(results).toMatchObject([{ payload: { email: "ada.lovelace@example.test" } }]);
+  expect(calls).toEqual([]);
+  expect(lines.join()).not.toContain("ada.lovelace");
+});
