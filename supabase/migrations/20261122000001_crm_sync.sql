@@ -551,6 +551,9 @@ create index deliveries_unfinished_of_key_idx on crm_sync.deliveries (ordering_k
     where status in ('pending', 'in_flight');
 create index deliveries_in_flight_idx on crm_sync.deliveries (envelope_id)
     where status = 'in_flight';
+-- What waits for a person, which alert() asks each minute.
+create index deliveries_dead_idx on crm_sync.deliveries (route)
+    where status = 'dead';
 create index deliveries_of_row_idx on crm_sync.deliveries (row_id, delivery_id);
 
 alter table crm_sync.deliveries enable row level security;

@@ -20,6 +20,9 @@ const AT_ONCE = 5_000;
 const LEAD = "insert into leads (email) values ('lea@example.test')";
 const BURST = "insert into leads (email) select 'lea@example.test' from generate_series(1, 6000)";
 const TICK = "select crm_sync.tick()";
+/** Each minute. How usual a silence is it judges by the newest 20,000. */
+const ALERT = "select crm_sync.alert()";
+const NEWEST = 20_000;
 const CLOSE_BREAKER =
   "update crm_sync.breakers set state = 'closed', open_until = null where breaker = 'monelec'";
 
@@ -37,6 +40,9 @@ test("beside 200,000 that were delivered, and when a burst follows", {
   await expectFewRead(session, "never analyzed");
   await analyze(session);
   await expectFewRead(session, "analyzed");
+  const looked = await session.scansOf(ALERT);
+  expect(looked.length).toBeGreaterThan(10);
+  expect(looked.filter(({ table, rows }) => isOurs(table) && rows > NEWEST + FEW)).toEqual([]);
   // For the planner nothing is pending: that was so at the last analyze.
   await session.client.query(BURST);
   await expectOnlySentRead(session);
