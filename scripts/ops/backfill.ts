@@ -1,11 +1,12 @@
 /** `backfill`: new deliveries from rows as they are now. */
 import { type Command, Option } from "commander";
 import { type AskOptions, agree, withProgress, YES } from "./ask.ts";
-import { type DatabaseOptions, type Query, withDatabase } from "./database.ts";
+import { type DatabaseOptions, type Query, type Row, withDatabase } from "./database.ts";
 import { EXIT, wrongUsage } from "./errors.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, plural, printJson } from "./output.ts";
+import { TIME_HELP, toTime } from "./time.ts";
 
 interface Options extends DatabaseOptions, OutputOptions, AskOptions {
   since?: string;
@@ -24,7 +25,7 @@ export function addBackfill(program: Command): void {
     )
     .argument("<route>", "lead, request, …")
     .argument("[id...]", "primary keys of rows")
-    .option("--since <time>", "rows changed since then, as Postgres reads a time")
+    .option("--since <time>", `rows changed since then: ${TIME_HELP}`)
     .addOption(
       new Option("--limit <n>", "with --since: at most so many").argParser(toCount).default(10_000),
     )
@@ -47,21 +48,35 @@ export function addBackfill(program: Command): void {
 }
 
 async function backfill(query: Query, route: string, ids: string[], options: Options) {
-  const { since = null, limit, note = null } = options;
-  if (since !== null || ids.length > 1) {
-    const rows =
-      since === null ? plural(ids.length, "row") : `rows changed since ${since}, at most ${limit},`;
-    await agree(options, `Backfill ${rows} to route ${route}${await warning(query, route)}?`);
-  }
-  const captured = await withProgress(`backfilling ${route}`, () =>
+  const { limit, note = null } = options;
+  const since = options.since === undefined ? null : await toTime(query, options.since);
+  const capture = () =>
     query("select delivery_id from crm_sync.backfill($1, $2, $3, $4, $5)", [
       ...[route, since === null ? ids : null, since, limit, note],
-    ]),
-  );
+    ]);
+  if (!options.yes && (since !== null || ids.length > 1)) {
+    const count = await withProgress("counting", () => countOf(capture, query));
+    const which = since === null ? "" : ` of rows changed since ${since}`;
+    await agree(
+      options,
+      `Capture ${plural(count, "delivery", "deliveries")}${which} for route ${route}${await warning(query, route)}?`,
+    );
+  }
+  const captured = await withProgress(`backfilling ${route}`, capture);
   const deliveryIds = captured.map(({ delivery_id }) => delivery_id as number);
   if (options.json) printJson(deliveryIds);
   else console.log(describe(deliveryIds));
   process.exitCode = deliveryIds.length > 0 ? EXIT.well : EXIT.wrong;
+}
+
+/** How many it would be: done, and undone. */
+async function countOf(capture: () => Promise<Row[]>, query: Query): Promise<number> {
+  await query("begin");
+  try {
+    return (await capture()).length;
+  } finally {
+    await query("rollback");
+  }
 }
 
 async function warning(query: Query, route: string): Promise<string> {

@@ -13,6 +13,7 @@ import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, plural, printJson, printRows, printTable } from "./output.ts";
 import { callProject } from "./project.ts";
+import { TIME_HELP, toTime } from "./time.ts";
 
 interface Options extends DatabaseOptions, OutputOptions, AskOptions {
   table?: string;
@@ -39,7 +40,7 @@ export function addRedeliver(program: Command): void {
     .option("--id <id>", "the row's primary key")
     .option("--dead", "what is dead; counts first, and asks")
     .option("--route <route>", "with --dead: of one route")
-    .option("--since <time>", "with --dead: dead since then, as Postgres reads a time")
+    .option("--since <time>", `with --dead: dead since then: ${TIME_HELP}`)
     .option("--until <time>", "with --dead: dead before then")
     .option("--force", "also what is delivered already, or would undo a newer state")
     .option("--note <text>", "why: kept with the call")
@@ -126,7 +127,9 @@ function report(rows: Row[], options: Options): void {
 }
 
 async function redeliverDead(query: Query, options: Options): Promise<void> {
-  const { route = null, since = "-infinity", until = "infinity", note = null } = options;
+  const { route = null, note = null } = options;
+  const since = await toTime(query, options.since ?? "-infinity");
+  const until = await toTime(query, options.until ?? "infinity");
   const call = (countOnly: boolean) =>
     query("select * from crm_sync.redeliver_dead($1, $2, $3, $4, $5)", [
       ...[route, since, until, countOnly, note],

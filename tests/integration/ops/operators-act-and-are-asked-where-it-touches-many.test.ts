@@ -107,8 +107,8 @@ test("rows are captured anew by id, or by time once it is agreed to", async () =
   expect(one.stdout).toBe(`captured 1 delivery: ${dead + 2}`);
   expect(one.exitCode).toBe(0);
   const asked = await ops.run("backfill", "lead", "--since", "1 hour ago");
-  expect(asked.stderr).toContain(
-    "Backfill rows changed since 1 hour ago, at most 10000, to route lead?",
+  expect(asked.stderr).toMatch(
+    /^Capture 2 deliveries of rows changed since \d{4}-\d\d-\d\d .* for route lead\? Nothing was done\.$/m,
   );
   expect(asked.exitCode).toBe(1);
   const since = await ops.run("backfill", "lead", "--since", "yesterday", "--yes", "--json");
