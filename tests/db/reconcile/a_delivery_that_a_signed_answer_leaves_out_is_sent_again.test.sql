@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(1);
+select plan(2);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -58,6 +58,7 @@ select crm_sync.tick('2040-01-02 00:00:00+00');
 select results_eq(
     $$select status, attempt_count, envelope_failure_count, last_error_code from crm_sync.deliveries where captured_at >= now() order by row_id$$,
     $$values ('delivered', 1, 0, null), ('pending', 0, 1, 'no_usable_answer')$$, 'no attempt counted; it is not in flight for ever');
+select is((select last_error from crm_sync.deliveries where status = 'pending'), 'the function''s answer leaves this delivery out', 'and why');
 
 select * from finish();
 rollback;
