@@ -1,30 +1,8 @@
 /** `replay-diff`: what a changed mapper would change, seen on real records before it is deployed. */
 import { type Command, Option } from "commander";
-import { parseJson } from "../../supabase/functions/crm-sync/json.ts";
-import { withProgress } from "./ask.ts";
-import { type DatabaseOptions, type Query, withDatabase } from "./database.ts";
-import { EXIT } from "./errors.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
-import { type OutputOptions, plural, printJson, printTable } from "./output.ts";
-import { compare } from "./replay-diff/compare.ts";
-import {
-  type KeptRecord,
-  type Mappers,
-  mappersOfRevision,
-  mappersOfWorkingTree,
-} from "./replay-diff/mappers.ts";
-import { type ChangeOfDelivery, summarise } from "./replay-diff/summary.ts";
-
-interface Options extends DatabaseOptions, OutputOptions {
-  last: number;
-  against: string;
-  route?: string;
-  showValues?: true;
-}
-
-/** Records read at a time: a record may have 60 kB. */
-const PAGE = 500;
+import type { ReplayOptions } from "./replay-diff/replay.ts";
 
 export function addReplayDiff(program: Command): void {
   program
@@ -48,75 +26,9 @@ export function addReplayDiff(program: Command): void {
         ["replay-diff --json", "every change of every delivery"],
       ),
     )
-    .action(async (_, command: Command) => replayDiff(command.optsWithGlobals<Options>()));
-}
-
-async function replayDiff(options: Options): Promise<void> {
-  const before = await mappersOfRevision(options.against);
-  const after = await mappersOfWorkingTree();
-  const { changes, compared } = await withDatabase(options, (query) =>
-    withProgress("reading records", (say) => replay(query, before, after, options, say)),
-  );
-  if (options.json) printJson({ against: options.against, compared, changes });
-  else printChanges(changes, compared, options);
-  process.exitCode = changes.length > 0 ? EXIT.wrong : EXIT.well;
-}
-
-async function replay(
-  query: Query,
-  before: Mappers,
-  after: Mappers,
-  options: Options,
-  say: (text: string) => void,
-) {
-  const showValues = options.showValues ?? false;
-  const changes: ChangeOfDelivery[] = [];
-  let compared = 0;
-  for await (const kept of keptRecords(query, options)) {
-    const found = compare(before(kept), after(kept), parseJson(kept.record), { showValues });
-    const { delivery_id, route } = kept;
-    changes.push(...found.map((change) => ({ delivery_id, route, ...change })));
-    compared += 1;
-    if (compared % PAGE === 0) say(`${compared} of at most ${options.last} compared`);
-  }
-  return { changes, compared };
-}
-
-/** Newest first, page by page. What was never claimed has no record yet, what was purged none any more. */
-async function* keptRecords(query: Query, { last, route }: Options): AsyncGenerator<KeptRecord> {
-  let before: number | null = null;
-  for (let left = last; left > 0; left -= PAGE) {
-    const page = (await query(
-      `select delivery_id, route, to_json(captured_at at time zone 'UTC') #>> '{}' || '+00:00' as captured_at, record::text
-       from crm_sync.deliveries
-       where record is not null
-         and ($1::text is null or route = $1)
-         and ($2::bigint is null or delivery_id < $2)
-       order by delivery_id desc limit $3`,
-      [route ?? null, before, Math.min(left, PAGE)],
-    )) as unknown as KeptRecord[];
-    yield* page;
-    if (page.length < Math.min(left, PAGE)) return;
-    before = page.at(-1)?.delivery_id ?? null;
-  }
-}
-
-function printChanges(changes: ChangeOfDelivery[], compared: number, options: Options): void {
-  const columns = {
-    route: "route",
-    field: "field",
-    change: "change",
-    deliveries: "delivery_count",
-    "e.g.": "example",
-    before: "before",
-    after: "after",
-  };
-  const rows = summarise(changes).map((row) => ({ ...row }));
-  if (rows.length > 0) printTable(columns, rows);
-  const count = new Set(changes.map(({ delivery_id }) => delivery_id)).size;
-  const differing = count === 0 ? "none differs" : `${count} would differ`;
-  const hidden = count > 0 && !options.showValues ? "; --show-values shows the values" : "";
-  console.log(
-    `${plural(compared, "record")} compared with ${options.against}: ${differing}${hidden}`,
-  );
+    .action(async (_, command: Command) => {
+      // Only here: mappers and their schemas take longer to load than other commands to run.
+      const { replayDiff } = await import("./replay-diff/replay.ts");
+      await replayDiff(command.optsWithGlobals<ReplayOptions>());
+    });
 }
