@@ -23,9 +23,9 @@ $$;
 insert into crm_sync.alert_messages (text, written_at) values ('a trouble', now());
 select crm_sync.alert(now());
 select results_eq(
-    $$ select queue.url, convert_from(queue.body, 'UTF8')::jsonb from net.http_request_queue as queue
+    $$ select queue.url, convert_from(queue.body, 'UTF8')::jsonb, queue.timeout_milliseconds from net.http_request_queue as queue
        join crm_sync.alert_messages on request_id = queue.id where text = 'a trouble' $$,
-    $$ values ('http://functions.test/crm-sync', '{"version": 1, "notice": {"alert": "a trouble"}}'::jsonb) $$, 'to the function');
+    $$ values ('http://functions.test/crm-sync', '{"version": 1, "notice": {"alert": "a trouble"}}'::jsonb, 20000) $$, 'to the function');
 select ok((select crm_sync._is_signed_by_us(message_id::text, queue.headers ->> 'webhook-timestamp', queue.headers ->> 'webhook-signature',
                convert_from(queue.body, 'UTF8'), array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])
            from net.http_request_queue as queue join crm_sync.alert_messages on request_id = queue.id where text = 'a trouble'), 'signed');
