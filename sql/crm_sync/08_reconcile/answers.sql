@@ -34,9 +34,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_headers jsonb := (select jsonb_object_agg(lower(headers.key), headers.value) from jsonb_each_text(p_headers) as headers);
+    v_headers jsonb;
     v_answer  jsonb;
 begin
+    select jsonb_object_agg(lower(headers.key), headers.value) into v_headers from jsonb_each_text(p_headers) as headers;
     if v_headers ->> 'webhook-id' is distinct from p_id::text
         or not crm_sync._is_signed_by_us(
             p_id::text, v_headers ->> 'webhook-timestamp', v_headers ->> 'webhook-signature', p_content, p_secrets

@@ -10,11 +10,15 @@ begin
 end
 $$;
 
+-- Beside probes of another destination, before and after.
+create function pg_temp.probe() returns void language sql as $$
+    insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
+    values (gen_random_uuid(), 'elementor', 0, 1, true, now(), now() + interval '2 minutes')
+$$;
+select pg_temp.probe();
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 set constraints all immediate;
--- Beside a probe of another destination.
-insert into crm_sync.envelopes (envelope_id, destination, request_id, delivery_count, is_probe, dispatched_at, lease_until)
-values ('40000000-0000-4000-8000-000000000001', 'elementor', 0, 1, true, now(), now() + interval '2 minutes');
+select pg_temp.probe();
 select crm_sync._settle(array(
     select row(delivery_id, envelope_id, 'retry', true, false, 503, null, 'receiver_status_503', 'x')::crm_sync.settlement
     from crm_sync.deliveries where status = 'in_flight'), now());
