@@ -184,7 +184,7 @@ comment on column crm_sync.settings.keep_record_delivered is 'How long the recor
 comment on column crm_sync.settings.keep_record_dead is 'How long the record of a dead delivery is kept.';
 comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
 comment on column crm_sync.settings.backlog_age_limit is 'What is due and has not left for longer turns health() red.';
-comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
+comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() yellow.';
 comment on column crm_sync.settings.alert_window is 'The same trouble is told once in this time, however often it comes and goes or grows.';
 comment on column crm_sync.settings.alert_reminder is 'A trouble that lasts is told again after this.';
 comment on column crm_sync.settings.heartbeat_every is
@@ -2850,7 +2850,7 @@ end;
 $$;
 
 create function crm_sync._post_signed(
-    p_function crm_sync.function_access, p_id uuid, p_body jsonb, p_timeout interval default '20 seconds'
+    p_function crm_sync.function_access, p_id uuid, p_body jsonb, p_timeout interval
 )
 returns bigint
 language plpgsql
@@ -4323,7 +4323,8 @@ begin
     dry_run_id := gen_random_uuid();
     routes := array(select delivery ->> 'route' from jsonb_array_elements(v_body -> 'deliveries') as delivery);
     see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
-    v_request := crm_sync._post_signed(crm_sync._required_function_access(), dry_run_id, v_body);
+    v_request := crm_sync._post_signed(
+        crm_sync._required_function_access(), dry_run_id, v_body, (select settings.request_timeout from crm_sync.settings));
     perform crm_sync._note_operation('dry_run', jsonb_build_object(
         'table', crm_sync._table_name(p_table), 'row_id', p_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
         cardinality(routes), p_note);
@@ -5080,7 +5081,9 @@ begin
     return next;
     what := 'alerts';
     with ended as (
-        delete from crm_sync.alerts where alerts.ended_at < p_now - v_settings.keep_trace returning 1
+        delete from crm_sync.alerts
+        where alerts.ended_at < p_now - case when alerts.told_at is null then interval '7 days' else v_settings.keep_trace end
+        returning 1
     ),
     closed as (
         delete from crm_sync.alert_messages where alert_messages.closed_at < p_now - v_settings.keep_trace returning 1
@@ -5410,7 +5413,10 @@ create table crm_sync.alert_messages (
     posted_at    timestamptz,
     outcome      text,
     error        text,
-    closed_at    timestamptz
+    closed_at    timestamptz,
+    constraint outcome_is_known check (
+        outcome in ('delivered', 'retry', 'reject', 'misconfigured', 'not_attempted', 'unknown')
+    )
 );
 
 create index alert_messages_open_idx on crm_sync.alert_messages (written_at) where closed_at is null;
@@ -5432,7 +5438,7 @@ create function crm_sync.test_alert(p_note text default null)
 returns table (message_id uuid, see text)
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 #variable_conflict use_column
 begin
@@ -5457,18 +5463,48 @@ begin
     update crm_sync.alert_messages
     set closed_at = p_now, outcome = coalesce(alert_messages.outcome, 'unknown')
     where alert_messages.closed_at is null and alert_messages.written_at < p_now - interval '1 day';
+    -- While pg_net holds it, it is under way; somebody's slow request may hold up its batch.
+    with due as materialized (
+        select open.message_id, open.text
+               || case when open.written_at < p_now - interval '5 minutes' then format(' (written %s)', crm_sync._ago(open.written_at, p_now)) else '' end as text
+        from crm_sync.alert_messages as open
+        where open.closed_at is null
+          and not exists (
+              select from net.http_request_queue as queue
+              where queue.id = open.request_id and queue.headers ->> 'webhook-id' = open.message_id::text)
+          and (open.posted_at is null
+               or open.posted_at <= p_now - crm_sync._message_delay(open.post_count, open.outcome)
+               -- What is older goes first.
+               or (open.posted_at <= p_now - interval '50 seconds'
+                   and exists (select from crm_sync.alert_messages as newer where newer.closed_at is null and newer.posted_at is null)))
+        order by open.written_at
+        for update skip locked
+    )
     update crm_sync.alert_messages
-    set request_id = crm_sync._post_notice(alert_messages.message_id, jsonb_build_object('alert', alert_messages.text)),
+    set request_id = crm_sync._post_notice(due.message_id, jsonb_build_object('alert', due.text)),
         posted_at = p_now,
         post_count = alert_messages.post_count + 1
-    where alert_messages.closed_at is null
-      -- After a minute, then 2, 4, 8, 16 and at most 30: a function that is down is not called for each message each minute.
-      and (alert_messages.posted_at is null
-           or alert_messages.posted_at <= p_now - least(interval '30 minutes',
-                                                        interval '50 seconds' * 2 ^ least(alert_messages.post_count - 1, 10)));
+    from due
+    where alert_messages.message_id = due.message_id;
     get diagnostics v_count = row_count;
+    if exists (select from crm_sync.alert_messages as open where open.closed_at is null and open.posted_at < p_now) then
+        perform net.wake();
+    end if;
     return v_count;
 end;
+$$;
+
+create function crm_sync._message_delay(p_post_count int, p_outcome text)
+returns interval
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- A minute, 2, 4, 8, 16, 30; at once the longest where the function's secret is to be mended first.
+    select case
+        when p_outcome = 'misconfigured' then interval '30 minutes'
+        else least(interval '30 minutes', interval '50 seconds' * 2 ^ least(p_post_count - 1, 10))
+    end;
 $$;
 
 create function crm_sync._take_message_answers(p_now timestamptz)
@@ -5479,13 +5515,18 @@ as $$
 declare
     v_count int;
 begin
+    -- Bounded by pg_net's one index; a stranger's answer may stand beside ours under the same number.
     with answered as (
-        select open.message_id, answers.status_code, answers.error_msg,
-               crm_sync._verified(open.message_id, answers.headers, answers.content, (crm_sync._function_access()).secrets)
-                   -> 'results' -> 0 as result
+        select distinct on (open.message_id) open.message_id, answers.status_code, answers.error_msg, read.result
         from crm_sync.alert_messages as open
-        join net._http_response as answers on answers.id = open.request_id
+        join net._http_response as answers
+          on answers.id = open.request_id and answers.created >= open.posted_at - interval '10 minutes'
+        cross join lateral (
+            select crm_sync._verified(open.message_id, answers.headers, answers.content, (crm_sync._function_access()).secrets)
+                   -> 'results' -> 0 as result
+        ) as read
         where open.closed_at is null
+        order by open.message_id, read.result is null
     )
     update crm_sync.alert_messages
     set outcome = coalesce(answered.result ->> 'outcome', 'unknown'),
@@ -5493,8 +5534,7 @@ begin
             when answered.result is null then coalesce('HTTP ' || answered.status_code || ', not the function''s answer to an alert', answered.error_msg)
             else left(answered.result ->> 'error', 500)
         end,
-        -- Until its secret is set nobody can be told.
-        closed_at = case when answered.result ->> 'outcome' in ('delivered', 'misconfigured') then p_now end
+        closed_at = case when answered.result ->> 'outcome' = 'delivered' then p_now end
     from answered
     where alert_messages.message_id = answered.message_id;
     get diagnostics v_count = row_count;
@@ -5512,7 +5552,9 @@ begin
     if not exists (
         select from crm_sync.heartbeat
         cross join crm_sync.settings
-        where heartbeat.beaten_at is null or heartbeat.beaten_at <= p_now - settings.heartbeat_every
+        where settings.heartbeat_every is not null
+          -- pg_cron's minutes are not all of one length.
+          and (heartbeat.beaten_at is null or heartbeat.beaten_at <= p_now - settings.heartbeat_every + interval '10 seconds')
     ) or exists (
         select from crm_sync._findings(p_now, array['running', 'platform', 'secrets', 'tick', 'restored_copy']) as findings
         where findings.level <> 'ok'
@@ -5531,21 +5573,25 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return crm_sync._post_signed(crm_sync._required_function_access(), p_id, jsonb_build_object('version', 1, 'notice', p_notice));
+    -- The function's call ends after 8 s; everybody's next batch waits for this one.
+    return crm_sync._post_signed(
+        crm_sync._required_function_access(), p_id, jsonb_build_object('version', 1, 'notice', p_notice), interval '10 seconds');
 end;
 $$;
 
 comment on table crm_sync.alert_messages is
-    'What was told, or is still to be: outcome delivered, misconfigured (the function''s CRM_SYNC_ALERT_URL), retry, or unknown (no usable answer); posted again for a day until it is one of the first two. No personal data.';
+    'What was told, or is still to be: outcome delivered, misconfigured (the function''s CRM_SYNC_ALERT_URL), retry, or unknown (no usable answer); posted again for a day until it is delivered. No personal data.';
 comment on table crm_sync.heartbeat is 'When the last heartbeat left.';
 comment on function crm_sync.test_alert(text) is
     'Tells people, as an alert would, that this is a test; the answer a minute later by the statement in "see". Each call sends one message. Role: crm_sync_operator. Error: CS010 Vault is not set up.';
 comment on function crm_sync._post_messages(timestamptz) is 'Posts what is open and due; returns how many. Raises CS010: Vault is not set up.';
+comment on function crm_sync._message_delay(int, text) is 'After how long a message without a good answer is posted again.';
 comment on function crm_sync._take_message_answers(timestamptz) is 'Reads what the function said of them; returns of how many.';
 comment on function crm_sync._beat(timestamptz) is 'Posts a heartbeat if one is due and the tick runs; returns 1, else 0.';
 comment on function crm_sync._post_notice(uuid, jsonb) is 'Something for people, not for a receiver: alert or heartbeat; returns pg_net''s id.';
 
-revoke all on function crm_sync.test_alert(text), crm_sync._post_messages(timestamptz), crm_sync._take_message_answers(timestamptz),
+revoke all on function crm_sync.test_alert(text), crm_sync._post_messages(timestamptz), crm_sync._message_delay(int, text),
+    crm_sync._take_message_answers(timestamptz),
     crm_sync._beat(timestamptz), crm_sync._post_notice(uuid, jsonb) from public;
 grant execute on function crm_sync.test_alert(text) to crm_sync_operator;
 
@@ -5573,10 +5619,12 @@ create table crm_sync.alerts (
     told_level         text,
     told_amount        bigint,
     ended_at           timestamptz,
-    recovery_told_at   timestamptz
+    recovery_told_at   timestamptz,
+    constraint level_is_a_trouble check (level in ('warning', 'error', 'unknown'))
 );
 
 create unique index alerts_unended_idx on crm_sync.alerts (check_name, concern) where ended_at is null;
+create index alerts_ended_untold_idx on crm_sync.alerts (ended_at) where told_at is not null and recovery_told_at is null;
 
 alter table crm_sync.alerts enable row level security;
 
@@ -5585,13 +5633,18 @@ returns table (step text, affected int)
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
+declare
+    v_is_well boolean := true;
 begin
     perform from crm_sync.heartbeat for no key update skip locked;
     if not found then
         return;
     end if;
     foreach step in array array['answers', 'alerts', 'messages', 'heartbeat'] loop
+        -- Who can not tell of troubles is not well.
+        continue when step = 'heartbeat' and not v_is_well;
         affected := crm_sync._alert_step(step, p_now);
+        v_is_well := v_is_well and not (step = 'alerts' and affected is null);
         return next;
     end loop;
 end;
@@ -5602,12 +5655,15 @@ returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_checks text[];
 begin
     case p_step
         when 'answers' then return crm_sync._take_message_answers(p_now);
         when 'alerts' then
-            perform crm_sync._observe(p_now, crm_sync._checks_to_alert(p_now));
-            return crm_sync._tell(p_now);
+            v_checks := crm_sync._checks_to_alert(p_now);
+            perform crm_sync._observe(p_now, v_checks);
+            return crm_sync._tell(p_now, v_checks);
         when 'messages' then return crm_sync._post_messages(p_now);
         when 'heartbeat' then return crm_sync._beat(p_now);
     end case;
@@ -5640,42 +5696,53 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_found text[];
-    v_blind text[];
 begin
     with findings as materialized (
-        select * from crm_sync._findings(p_now, p_checks) as said where said.level <> 'ok'
+        select * from crm_sync._findings(p_now, p_checks)
     ),
     troubles as materialized (
         select findings.check_name, coalesce(concerns.key, '') as concern, findings.level, findings.detail, findings.mend,
                coalesce(concerns.value::bigint, 0) as amount
         from findings
         left join lateral jsonb_each_text(findings.concerns) as concerns on true
+        where findings.level <> 'ok'
+    ),
+    -- What comes back before its end was told has not ended.
+    reopened as (
+        update crm_sync.alerts
+        set ended_at = null, level = troubles.level, detail = troubles.detail, mend = troubles.mend, amount = troubles.amount
+        from troubles
+        where alerts.check_name = troubles.check_name and alerts.concern = troubles.concern
+          and alerts.ended_at is not null and alerts.told_at is not null and alerts.recovery_told_at is null
+        returning alerts.check_name, alerts.concern
     ),
     raised as (
         insert into crm_sync.alerts (check_name, concern, level, detail, mend, amount, raised_at)
         select troubles.check_name, troubles.concern, troubles.level, troubles.detail, troubles.mend, troubles.amount, p_now
         from troubles
-        -- What could not be looked at is what it was.
+        where (troubles.check_name, troubles.concern) not in (select reopened.check_name, reopened.concern from reopened)
+        -- What could not be looked at is what it was. Of what was told and is fewer now, more is news again.
         on conflict (check_name, concern) where ended_at is null do update
-        set level = excluded.level, detail = excluded.detail, mend = excluded.mend, amount = excluded.amount
+        set level = excluded.level, detail = excluded.detail, mend = excluded.mend, amount = excluded.amount,
+            told_amount = least(alerts.told_amount, excluded.amount)
         where excluded.level <> 'unknown' or alerts.level = 'unknown'
     )
-    select array_agg(troubles.check_name || ' ' || troubles.concern),
-           array_agg(troubles.check_name) filter (where troubles.level = 'unknown')
-    into v_found, v_blind
-    from troubles;
     update crm_sync.alerts
     set ended_at = p_now
     where alerts.ended_at is null
-      and alerts.check_name = any (p_checks)
-      and alerts.check_name || ' ' || alerts.concern <> all (coalesce(v_found, '{}'))
-      and alerts.check_name <> all (coalesce(v_blind, '{}'));
+      and (alerts.check_name = any (p_checks) or alerts.check_name <> all (crm_sync._checks()))
+      and not exists (
+          select from troubles
+          where troubles.check_name = alerts.check_name
+            and (troubles.concern = alerts.concern or (troubles.level = 'unknown' and alerts.level <> 'unknown'))
+      )
+      and not exists (
+          select from findings where findings.check_name = alerts.check_name and alerts.concern = any (findings.blind)
+      );
 end;
 $$;
 
-create function crm_sync._tell(p_now timestamptz)
+create function crm_sync._tell(p_now timestamptz, p_checks text[])
 returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -5689,7 +5756,7 @@ begin
     with told as (
         update crm_sync.alerts
         set told_at = p_now, told_level = alerts.level, told_amount = alerts.amount
-        where alerts.alert_id in (select due.alert_id from crm_sync._alerts_to_tell(p_now) as due)
+        where alerts.alert_id in (select due.alert_id from crm_sync._alerts_to_tell(p_now, p_checks) as due)
         returning alerts.*
     )
     select coalesce(array_agg(distinct format('%s %s: %s', told.level, told.check_name, told.detail)
@@ -5698,7 +5765,7 @@ begin
     with told as (
         update crm_sync.alerts
         set recovery_told_at = p_now
-        where alerts.ended_at is not null and alerts.told_at is not null and alerts.recovery_told_at is null
+        where alerts.alert_id in (select due.alert_id from crm_sync._recoveries_to_tell(p_now) as due)
         returning alerts.*
     )
     select coalesce(array_agg(concat_ws(' ', told.check_name, nullif(told.concern, ''), 'after', crm_sync._span(told.ended_at - told.raised_at))
@@ -5722,7 +5789,7 @@ begin
 end;
 $$;
 
-create function crm_sync._alerts_to_tell(p_now timestamptz)
+create function crm_sync._alerts_to_tell(p_now timestamptz, p_checks text[])
 returns table (alert_id bigint)
 language plpgsql
 stable
@@ -5734,6 +5801,7 @@ begin
     from crm_sync.alerts
     cross join crm_sync.settings
     where alerts.ended_at is null
+      and alerts.check_name = any (p_checks)
       -- Another session's lock ends by itself.
       and (alerts.level <> 'unknown' or alerts.raised_at <= p_now - interval '10 minutes')
       and case
@@ -5741,7 +5809,8 @@ begin
           when alerts.told_at is null then not exists (
               select from crm_sync.alerts as earlier
               where earlier.check_name = alerts.check_name and earlier.concern = alerts.concern
-                and earlier.told_at > p_now - settings.alert_window)
+                and earlier.told_at > p_now - settings.alert_window
+                and (earlier.told_level = 'error' or alerts.level <> 'error'))
           when alerts.level = 'error' and alerts.told_level <> 'error' then true
           when alerts.amount > alerts.told_amount then alerts.told_at <= p_now - settings.alert_window
           else alerts.told_at <= p_now - settings.alert_reminder
@@ -5749,19 +5818,39 @@ begin
 end;
 $$;
 
+create function crm_sync._recoveries_to_tell(p_now timestamptz)
+returns table (alert_id bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- What only seemed to be over comes back within minutes. Of what could not be looked at, nothing has recovered.
+    return query
+    select alerts.alert_id
+    from crm_sync.alerts
+    where alerts.ended_at <= p_now - interval '5 minutes'
+      and alerts.told_at is not null
+      and alerts.recovery_told_at is null
+      and (alerts.told_level <> 'unknown' or not exists (
+          select from crm_sync.alerts as others where others.check_name = alerts.check_name and others.ended_at is null));
+end;
+$$;
+
 comment on table crm_sync.alerts is
     'Troubles that health() found, each from raised_at to ended_at; concern: the destination or route that it is about, empty: the whole; amount: how many, where it can grow. Not told yet: told_at is null. No personal data.';
 comment on function crm_sync.alert(timestamptz) is
-    'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: nothing is told twice within settings.alert_window. Returns each step with its count; nothing while another runs. Role: owner.';
+    'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: the same trouble is told once in settings.alert_window; its end when it has been over for five minutes. A breaker that opens and closes between two looks is told of by nobody. Returns each step with its count; nothing while another runs. Role: owner.';
 comment on function crm_sync._alert_step(text, timestamptz) is 'One step of alert(); an error is noted and ends the step alone.';
 comment on function crm_sync._checks_to_alert(timestamptz) is 'The checks to look at in this minute.';
 comment on function crm_sync._observe(timestamptz, text[]) is 'Raises, keeps up to date and ends alerts.';
-comment on function crm_sync._tell(timestamptz) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
-comment on function crm_sync._alerts_to_tell(timestamptz) is
-    'New ones; those that became an error, grew, or last as long as settings.alert_reminder.';
+comment on function crm_sync._tell(timestamptz, text[]) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
+comment on function crm_sync._alerts_to_tell(timestamptz, text[]) is
+    'Of these checks: new ones; those that became an error, grew, or last as long as settings.alert_reminder.';
+comment on function crm_sync._recoveries_to_tell(timestamptz) is 'Told ones that have been over for five minutes.';
 
 revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
-    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz), crm_sync._alerts_to_tell(timestamptz) from public;
+    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz, text[]), crm_sync._alerts_to_tell(timestamptz, text[]), crm_sync._recoveries_to_tell(timestamptz) from public;
 
 grant select on crm_sync.alerts to crm_sync_reader, crm_sync_operator;
 
@@ -5832,11 +5921,12 @@ create type crm_sync.finding as (
     level     text,
     detail    text,
     mend      text,
-    concerns  jsonb
+    concerns  jsonb,
+    blind     text[]
 );
 
 comment on type crm_sync.finding is
-    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look. concerns: the destinations or routes it is about, each with how many (null: no matter); null: the whole.';
+    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look. concerns: the destinations or routes it is about, each with how many (null: no matter); null: the whole. blind: those that can not be judged now, of which it says nothing.';
 
 create function crm_sync.health(p_now timestamptz default clock_timestamp())
 returns table (check_name text, level text, detail text, mend text)
@@ -5865,13 +5955,13 @@ as $$
 $$;
 
 create function crm_sync._findings(p_now timestamptz, p_checks text[])
-returns table (check_name text, level text, detail text, mend text, concerns jsonb)
+returns table (check_name text, level text, detail text, mend text, concerns jsonb, blind text[])
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     foreach check_name in array p_checks loop
-        select finding.* into level, detail, mend, concerns from crm_sync._checked(check_name, p_now) as finding;
+        select finding.* into level, detail, mend, concerns, blind from crm_sync._checked(check_name, p_now) as finding;
         return next;
     end loop;
 end;
@@ -5891,19 +5981,22 @@ exception when others then
     return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
         when sqlstate = '55P03' then 'Another session holds a lock; look again.'
         else 'See the check "platform".'
-    end, null)::crm_sync.finding;
+    end, null, null)::crm_sync.finding;
 end;
 $$;
 
 create function crm_sync._finding(
-    p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text, p_concerns jsonb default null
+    p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text, p_concerns jsonb default null, p_blind text[] default null
 )
 returns crm_sync.finding
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when p_is_ok then row('ok', p_fine, null, null)::crm_sync.finding else row(p_level, p_detail, p_mend, p_concerns)::crm_sync.finding end;
+    select case
+        when p_is_ok then row('ok', p_fine, null, null, p_blind)::crm_sync.finding
+        else row(p_level, p_detail, p_mend, p_concerns, p_blind)::crm_sync.finding
+    end;
 $$;
 
 create function crm_sync._span(p_span interval)
@@ -5932,14 +6025,14 @@ $$;
 comment on function crm_sync.health(timestamptz) is
     'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
 comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
-comment on function crm_sync._finding(boolean, text, text, text, text, jsonb) is 'ok with a word on what is fine, or else level, detail and mend.';
+comment on function crm_sync._finding(boolean, text, text, text, text, jsonb, text[]) is 'ok with a word on what is fine, or else level, detail and mend; in either case what it is blind to.';
 comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words; null: never.';
 comment on function crm_sync._span(interval) is 'A length of time in words; null for null.';
 comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name>, in the order in which a cause comes before what it causes.';
 comment on function crm_sync._findings(timestamptz, text[]) is 'What these checks say.';
 
 revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
-    crm_sync._finding(boolean, text, text, text, text, jsonb), crm_sync._ago(timestamptz, timestamptz),
+    crm_sync._finding(boolean, text, text, text, text, jsonb, text[]), crm_sync._ago(timestamptz, timestamptz),
     crm_sync._span(interval), crm_sync._checks(), crm_sync._findings(timestamptz, text[]) from public;
 grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;
 
@@ -6096,7 +6189,9 @@ begin
     where oldest.next_attempt_at < p_now - v_limit;
     return crm_sync._finding(
         v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
-        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns);
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns,
+        array(select destinations.destination from crm_sync.destinations
+              where destinations.destination not in (select open.destination from crm_sync._destinations_in_service() as open (destination))));
 end;
 $$;
 
@@ -6182,7 +6277,11 @@ begin
     where gaps.is_silent;
     return crm_sync._finding(
         v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
-        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns);
+        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns,
+        -- So quiet that others have pushed it out of sight.
+        array(select attachments.route from crm_sync.attachments
+              where attachments.route not in (
+                  select gaps.route from crm_sync._route_gaps(p_now) as gaps where gaps.is_silent is not null)));
 end;
 $$;
 
@@ -6204,7 +6303,9 @@ begin
             order by deliveries.delivery_id desc
             limit p_window
         ) as newest
-        where not newest.is_backfill and newest.operation in ('INSERT', 'UPDATE')
+        where not newest.is_backfill
+          and newest.operation in ('INSERT', 'UPDATE')
+          and newest.route in (select attachments.route from crm_sync.attachments)
     ),
     gaps as (
         select minutes.route, minutes.captured_at,
@@ -6222,9 +6323,9 @@ begin
         group by gaps.route
     )
     select measured.route, measured.last_at, measured.usual, measured.longest,
-           measured.gap_count >= 10 and p_now - measured.last_at > greatest(
+           case when measured.gap_count >= 10 then p_now - measured.last_at > greatest(
                settings.silence_factor * measured.usual, 2 * measured.longest,
-               case when measured.span > interval '2 days' then interval '1 hour' else interval '1 day' end)
+               case when measured.span > interval '2 days' then interval '1 hour' else interval '1 day' end) end
     from measured
     cross join crm_sync.settings;
 end;
@@ -6237,14 +6338,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_last crm_sync.alert_messages;
+    v_told_at timestamptz := (select max(messages.written_at) from crm_sync.alert_messages as messages where messages.outcome = 'delivered');
+    v_untold  crm_sync.alert_messages;
 begin
-    select * into v_last from crm_sync.alert_messages order by alert_messages.written_at desc limit 1;
+    select * into v_untold from crm_sync.alert_messages as messages
+    where messages.outcome is distinct from 'delivered'
+      and messages.written_at between p_now - interval '1 day' and p_now - interval '5 minutes'
+    order by messages.written_at desc
+    limit 1;
     return crm_sync._finding(
-        v_last.message_id is null or v_last.outcome = 'delivered'
-            or (v_last.closed_at is null and v_last.written_at > p_now - interval '5 minutes'),
-        case when v_last.message_id is null then 'nothing was to be told yet' else 'last told ' || crm_sync._ago(v_last.written_at, p_now) end,
-        'warning', 'the last alert did not arrive: ' || coalesce(v_last.error, 'no answer'),
+        v_untold.message_id is null, 'last told: ' || crm_sync._ago(v_told_at, p_now), 'warning',
+        format('an alert of %s did not arrive: %s', crm_sync._ago(v_untold.written_at, p_now), coalesce(v_untold.error, 'no answer')),
         'supabase secrets set CRM_SYNC_ALERT_URL=https://…; then select * from crm_sync.test_alert();');
 end;
 $$;
@@ -6261,8 +6365,8 @@ comment on function crm_sync._check_envelopes(timestamptz) is 'Check: nothing is
 comment on function crm_sync._check_dead_letters(timestamptz) is 'Check: nothing is dead.';
 comment on function crm_sync._check_silence(timestamptz) is 'Check: no route is quiet for many times its usual gap (settings.silence_factor), and twice its longest.';
 comment on function crm_sync._route_gaps(timestamptz, int) is
-    'The time between changes of each route, over so many of the newest deliveries; routes with fewer than ten gaps are never silent.';
-comment on function crm_sync._check_alerts(timestamptz) is 'Check: the last alert arrived.';
+    'The time between changes of each route, over so many of the newest deliveries; of routes with fewer than ten gaps is_silent is null.';
+comment on function crm_sync._check_alerts(timestamptz) is 'Check: the alerts of a day arrived.';
 
 revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
     crm_sync._check_signature(timestamptz), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(timestamptz),
@@ -6342,7 +6446,7 @@ declare
     v_is_up boolean := crm_sync._pg_net_is_up();
 begin
     if v_is_up is null then
-        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null)::crm_sync.finding;
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null, null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
@@ -6368,7 +6472,8 @@ begin
             or crm_sync._pg_net_is_up() is false,
         format('%s of our requests wait in pg_net', v_queued.ours), 'error',
         format('%s of our requests wait in pg_net, the oldest for %s', v_queued.ours, crm_sync._span(p_now - v_queued.oldest_at)),
-        'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;');
+        'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;',
+        null, case when crm_sync._pg_net_is_up() is false then array[''] end);
 end;
 $$;
 
@@ -6388,19 +6493,21 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_missing text;
+    v_missing  text;
+    v_concerns jsonb;
 begin
     if not (select settings.is_running from crm_sync.settings) then
-        return row('ok', 'none while stopped', null, null)::crm_sync.finding;
+        return row('ok', 'none while stopped', null, null, null)::crm_sync.finding;
     end if;
-    select string_agg(wanted.name, ', ' order by wanted.name) into v_missing
+    select string_agg(wanted.name, ', ' order by wanted.name), jsonb_object_agg(wanted.name, null) into v_missing, v_concerns
     from unnest(crm_sync._jobs()) as wanted (name)
     where not exists (
         select from cron.job as jobs
         where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
     );
     return crm_sync._finding(
-        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
+        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();',
+        v_concerns);
 end;
 $$;
 
@@ -6411,9 +6518,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_failing text;
+    v_failing  text;
+    v_concerns jsonb;
 begin
-    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname) into v_failing
+    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname),
+           jsonb_object_agg(jobs.jobname, null)
+    into v_failing, v_concerns
     from cron.job as jobs
     cross join lateral (
         select runs.status, runs.start_time
@@ -6425,7 +6535,7 @@ begin
     where jobs.jobname = any (crm_sync._jobs()) and last.status = 'failed';
     return crm_sync._finding(
         v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
-        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;');
+        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;', v_concerns);
 end;
 $$;
 
@@ -6458,13 +6568,13 @@ declare
 begin
     select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
     if v_job.jobid is null then
-        return row('ok', 'not scheduled: see cron_jobs', null, null)::crm_sync.finding;
+        return row('ok', 'not scheduled: see cron_jobs', null, null, '{""}')::crm_sync.finding;
     end if;
     v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
     select runs.start_time into v_last from cron.job_run_details as runs
-    where runs.jobid = v_job.jobid order by runs.runid desc limit 1;
+    where runs.jobid = v_job.jobid and runs.status <> 'failed' order by runs.runid desc limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
-        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null)::crm_sync.finding;
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null, null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,
@@ -6517,14 +6627,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_off     text;
-    v_dropped text;
+    v_off      text;
+    v_dropped  text;
+    v_concerns jsonb;
 begin
     select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
                filter (where triggers.tgenabled not in ('O', 'A')),
            string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
-               filter (where triggers.oid is null)
-    into v_off, v_dropped
+               filter (where triggers.oid is null),
+           jsonb_object_agg(format('%s on %s', wanted.trigger, wanted.table_name), null)
+               filter (where triggers.oid is null or triggers.tgenabled not in ('O', 'A'))
+    into v_off, v_dropped, v_concerns
     from (
         select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
         union
@@ -6543,7 +6656,8 @@ begin
         concat_ws(' ',
             case when v_dropped is not null then 'select crm_sync.reattach();' end,
             case when v_off is not null then 'alter table … enable trigger …;' end,
-            'Then what was missed: select * from crm_sync.repair_missing();'));
+            'Then what was missed: select * from crm_sync.repair_missing();'),
+        v_concerns);
 end;
 $$;
 
@@ -6553,21 +6667,28 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_broken text;
+    v_broken   text;
+    v_concerns jsonb;
 begin
-    select string_agg(coalesce(
-        case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
-        attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
-        crm_sync._why_not_captured(attached.table_name)
-    ), '; ' order by attached.table_name) into v_broken
+    select string_agg(broken.what, '; ' order by broken.table_name), jsonb_object_agg(broken.table_name, null)
+    into v_broken, v_concerns
     from (
-        select attachments.table_name from crm_sync.attachments
-        union
-        select related.table_name from crm_sync.related_attachments as related
-    ) as attached;
+        select attached.table_name, coalesce(
+            case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+            attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
+            crm_sync._why_not_captured(attached.table_name)
+        ) as what
+        from (
+            select attachments.table_name from crm_sync.attachments
+            union
+            select related.table_name from crm_sync.related_attachments as related
+        ) as attached
+    ) as broken
+    where broken.what is not null;
     return crm_sync._finding(
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
-        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;');
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;',
+        v_concerns);
 end;
 $$;
 
@@ -6660,8 +6781,10 @@ as $$
 declare
     v_table_name text;
     v_found      text;
+    v_count      bigint;
     v_missing    text;
     v_skipped    text;
+    v_concerns   jsonb;
 begin
     for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
         if not crm_sync._is_quick_to_search(v_table_name) then
@@ -6669,7 +6792,8 @@ begin
             continue;
         end if;
         begin
-            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', ') into v_found
+            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', '), sum(missing.count)
+            into v_found, v_count
             from (
                 select gaps.route, count(*) as count
                 from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
@@ -6678,15 +6802,19 @@ begin
                     where failures.table_name = v_table_name and gaps.row_id = any (failures.row_ids))
                 group by gaps.route
             ) as missing;
-            v_missing := concat_ws(', ', v_missing, v_found);
+            if v_found is not null then
+                v_missing := concat_ws(', ', v_missing, v_found);
+                v_concerns := coalesce(v_concerns, '{}') || jsonb_build_object(v_table_name, v_count);
+            end if;
         exception when undefined_column or undefined_table or undefined_function or datatype_mismatch then
             v_skipped := concat_ws(', ', v_skipped, v_table_name);
         end;
     end loop;
     return crm_sync._finding(
-        coalesce(v_missing, '') = '', 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
+        v_missing is null, 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
         'never sent as they are: ' || v_missing,
-        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');');
+        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');',
+        v_concerns);
 end;
 $$;
 
@@ -6722,14 +6850,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_faults text;
+    v_faults   text;
+    v_concerns jsonb;
 begin
-    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; ') into v_faults
+    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; '),
+           jsonb_object_agg(faults.place, null)
+    into v_faults, v_concerns
     from crm_sync.faults
     where faults.noticed_at > p_now - interval '10 minutes';
     return crm_sync._finding(
         v_faults is null, 'none in ten minutes', 'warning', v_faults,
-        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.');
+        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.', v_concerns);
 end;
 $$;
 

@@ -73,7 +73,7 @@ comment on column crm_sync.settings.keep_record_delivered is 'How long the recor
 comment on column crm_sync.settings.keep_record_dead is 'How long the record of a dead delivery is kept.';
 comment on column crm_sync.settings.keep_trace is 'How long deliveries and attempts are kept at all; without records they hold no personal data.';
 comment on column crm_sync.settings.backlog_age_limit is 'What is due and has not left for longer turns health() red.';
-comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() red.';
+comment on column crm_sync.settings.silence_factor is 'A route that is quiet for so many times its usual gap turns health() yellow.';
 comment on column crm_sync.settings.alert_window is 'The same trouble is told once in this time, however often it comes and goes or grows.';
 comment on column crm_sync.settings.alert_reminder is 'A trouble that lasts is told again after this.';
 comment on column crm_sync.settings.heartbeat_every is

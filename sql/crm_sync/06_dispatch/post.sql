@@ -23,7 +23,7 @@ end;
 $$;
 
 create function crm_sync._post_signed(
-    p_function crm_sync.function_access, p_id uuid, p_body jsonb, p_timeout interval default '20 seconds'
+    p_function crm_sync.function_access, p_id uuid, p_body jsonb, p_timeout interval
 )
 returns bigint
 language plpgsql

@@ -14,7 +14,8 @@ begin
     dry_run_id := gen_random_uuid();
     routes := array(select delivery ->> 'route' from jsonb_array_elements(v_body -> 'deliveries') as delivery);
     see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
-    v_request := crm_sync._post_signed(crm_sync._required_function_access(), dry_run_id, v_body);
+    v_request := crm_sync._post_signed(
+        crm_sync._required_function_access(), dry_run_id, v_body, (select settings.request_timeout from crm_sync.settings));
     perform crm_sync._note_operation('dry_run', jsonb_build_object(
         'table', crm_sync._table_name(p_table), 'row_id', p_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
         cardinality(routes), p_note);

@@ -36,7 +36,9 @@ begin
     return next;
     what := 'alerts';
     with ended as (
-        delete from crm_sync.alerts where alerts.ended_at < p_now - v_settings.keep_trace returning 1
+        delete from crm_sync.alerts
+        where alerts.ended_at < p_now - case when alerts.told_at is null then interval '7 days' else v_settings.keep_trace end
+        returning 1
     ),
     closed as (
         delete from crm_sync.alert_messages where alert_messages.closed_at < p_now - v_settings.keep_trace returning 1

@@ -15,10 +15,12 @@ create table crm_sync.alerts (
     told_level         text,
     told_amount        bigint,
     ended_at           timestamptz,
-    recovery_told_at   timestamptz
+    recovery_told_at   timestamptz,
+    constraint level_is_a_trouble check (level in ('warning', 'error', 'unknown'))
 );
 
 create unique index alerts_unended_idx on crm_sync.alerts (check_name, concern) where ended_at is null;
+create index alerts_ended_untold_idx on crm_sync.alerts (ended_at) where told_at is not null and recovery_told_at is null;
 
 alter table crm_sync.alerts enable row level security;
 
@@ -27,13 +29,18 @@ returns table (step text, affected int)
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
+declare
+    v_is_well boolean := true;
 begin
     perform from crm_sync.heartbeat for no key update skip locked;
     if not found then
         return;
     end if;
     foreach step in array array['answers', 'alerts', 'messages', 'heartbeat'] loop
+        -- Who can not tell of troubles is not well.
+        continue when step = 'heartbeat' and not v_is_well;
         affected := crm_sync._alert_step(step, p_now);
+        v_is_well := v_is_well and not (step = 'alerts' and affected is null);
         return next;
     end loop;
 end;
@@ -44,12 +51,15 @@ returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_checks text[];
 begin
     case p_step
         when 'answers' then return crm_sync._take_message_answers(p_now);
         when 'alerts' then
-            perform crm_sync._observe(p_now, crm_sync._checks_to_alert(p_now));
-            return crm_sync._tell(p_now);
+            v_checks := crm_sync._checks_to_alert(p_now);
+            perform crm_sync._observe(p_now, v_checks);
+            return crm_sync._tell(p_now, v_checks);
         when 'messages' then return crm_sync._post_messages(p_now);
         when 'heartbeat' then return crm_sync._beat(p_now);
     end case;
@@ -82,42 +92,53 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_found text[];
-    v_blind text[];
 begin
     with findings as materialized (
-        select * from crm_sync._findings(p_now, p_checks) as said where said.level <> 'ok'
+        select * from crm_sync._findings(p_now, p_checks)
     ),
     troubles as materialized (
         select findings.check_name, coalesce(concerns.key, '') as concern, findings.level, findings.detail, findings.mend,
                coalesce(concerns.value::bigint, 0) as amount
         from findings
         left join lateral jsonb_each_text(findings.concerns) as concerns on true
+        where findings.level <> 'ok'
+    ),
+    -- What comes back before its end was told has not ended.
+    reopened as (
+        update crm_sync.alerts
+        set ended_at = null, level = troubles.level, detail = troubles.detail, mend = troubles.mend, amount = troubles.amount
+        from troubles
+        where alerts.check_name = troubles.check_name and alerts.concern = troubles.concern
+          and alerts.ended_at is not null and alerts.told_at is not null and alerts.recovery_told_at is null
+        returning alerts.check_name, alerts.concern
     ),
     raised as (
         insert into crm_sync.alerts (check_name, concern, level, detail, mend, amount, raised_at)
         select troubles.check_name, troubles.concern, troubles.level, troubles.detail, troubles.mend, troubles.amount, p_now
         from troubles
-        -- What could not be looked at is what it was.
+        where (troubles.check_name, troubles.concern) not in (select reopened.check_name, reopened.concern from reopened)
+        -- What could not be looked at is what it was. Of what was told and is fewer now, more is news again.
         on conflict (check_name, concern) where ended_at is null do update
-        set level = excluded.level, detail = excluded.detail, mend = excluded.mend, amount = excluded.amount
+        set level = excluded.level, detail = excluded.detail, mend = excluded.mend, amount = excluded.amount,
+            told_amount = least(alerts.told_amount, excluded.amount)
         where excluded.level <> 'unknown' or alerts.level = 'unknown'
     )
-    select array_agg(troubles.check_name || ' ' || troubles.concern),
-           array_agg(troubles.check_name) filter (where troubles.level = 'unknown')
-    into v_found, v_blind
-    from troubles;
     update crm_sync.alerts
     set ended_at = p_now
     where alerts.ended_at is null
-      and alerts.check_name = any (p_checks)
-      and alerts.check_name || ' ' || alerts.concern <> all (coalesce(v_found, '{}'))
-      and alerts.check_name <> all (coalesce(v_blind, '{}'));
+      and (alerts.check_name = any (p_checks) or alerts.check_name <> all (crm_sync._checks()))
+      and not exists (
+          select from troubles
+          where troubles.check_name = alerts.check_name
+            and (troubles.concern = alerts.concern or (troubles.level = 'unknown' and alerts.level <> 'unknown'))
+      )
+      and not exists (
+          select from findings where findings.check_name = alerts.check_name and alerts.concern = any (findings.blind)
+      );
 end;
 $$;
 
-create function crm_sync._tell(p_now timestamptz)
+create function crm_sync._tell(p_now timestamptz, p_checks text[])
 returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -131,7 +152,7 @@ begin
     with told as (
         update crm_sync.alerts
         set told_at = p_now, told_level = alerts.level, told_amount = alerts.amount
-        where alerts.alert_id in (select due.alert_id from crm_sync._alerts_to_tell(p_now) as due)
+        where alerts.alert_id in (select due.alert_id from crm_sync._alerts_to_tell(p_now, p_checks) as due)
         returning alerts.*
     )
     select coalesce(array_agg(distinct format('%s %s: %s', told.level, told.check_name, told.detail)
@@ -140,7 +161,7 @@ begin
     with told as (
         update crm_sync.alerts
         set recovery_told_at = p_now
-        where alerts.ended_at is not null and alerts.told_at is not null and alerts.recovery_told_at is null
+        where alerts.alert_id in (select due.alert_id from crm_sync._recoveries_to_tell(p_now) as due)
         returning alerts.*
     )
     select coalesce(array_agg(concat_ws(' ', told.check_name, nullif(told.concern, ''), 'after', crm_sync._span(told.ended_at - told.raised_at))
@@ -164,7 +185,7 @@ begin
 end;
 $$;
 
-create function crm_sync._alerts_to_tell(p_now timestamptz)
+create function crm_sync._alerts_to_tell(p_now timestamptz, p_checks text[])
 returns table (alert_id bigint)
 language plpgsql
 stable
@@ -176,6 +197,7 @@ begin
     from crm_sync.alerts
     cross join crm_sync.settings
     where alerts.ended_at is null
+      and alerts.check_name = any (p_checks)
       -- Another session's lock ends by itself.
       and (alerts.level <> 'unknown' or alerts.raised_at <= p_now - interval '10 minutes')
       and case
@@ -183,7 +205,8 @@ begin
           when alerts.told_at is null then not exists (
               select from crm_sync.alerts as earlier
               where earlier.check_name = alerts.check_name and earlier.concern = alerts.concern
-                and earlier.told_at > p_now - settings.alert_window)
+                and earlier.told_at > p_now - settings.alert_window
+                and (earlier.told_level = 'error' or alerts.level <> 'error'))
           when alerts.level = 'error' and alerts.told_level <> 'error' then true
           when alerts.amount > alerts.told_amount then alerts.told_at <= p_now - settings.alert_window
           else alerts.told_at <= p_now - settings.alert_reminder
@@ -191,19 +214,39 @@ begin
 end;
 $$;
 
+create function crm_sync._recoveries_to_tell(p_now timestamptz)
+returns table (alert_id bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- What only seemed to be over comes back within minutes. Of what could not be looked at, nothing has recovered.
+    return query
+    select alerts.alert_id
+    from crm_sync.alerts
+    where alerts.ended_at <= p_now - interval '5 minutes'
+      and alerts.told_at is not null
+      and alerts.recovery_told_at is null
+      and (alerts.told_level <> 'unknown' or not exists (
+          select from crm_sync.alerts as others where others.check_name = alerts.check_name and others.ended_at is null));
+end;
+$$;
+
 comment on table crm_sync.alerts is
     'Troubles that health() found, each from raised_at to ended_at; concern: the destination or route that it is about, empty: the whole; amount: how many, where it can grow. Not told yet: told_at is null. No personal data.';
 comment on function crm_sync.alert(timestamptz) is
-    'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: nothing is told twice within settings.alert_window. Returns each step with its count; nothing while another runs. Role: owner.';
+    'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: the same trouble is told once in settings.alert_window; its end when it has been over for five minutes. A breaker that opens and closes between two looks is told of by nobody. Returns each step with its count; nothing while another runs. Role: owner.';
 comment on function crm_sync._alert_step(text, timestamptz) is 'One step of alert(); an error is noted and ends the step alone.';
 comment on function crm_sync._checks_to_alert(timestamptz) is 'The checks to look at in this minute.';
 comment on function crm_sync._observe(timestamptz, text[]) is 'Raises, keeps up to date and ends alerts.';
-comment on function crm_sync._tell(timestamptz) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
-comment on function crm_sync._alerts_to_tell(timestamptz) is
-    'New ones; those that became an error, grew, or last as long as settings.alert_reminder.';
+comment on function crm_sync._tell(timestamptz, text[]) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
+comment on function crm_sync._alerts_to_tell(timestamptz, text[]) is
+    'Of these checks: new ones; those that became an error, grew, or last as long as settings.alert_reminder.';
+comment on function crm_sync._recoveries_to_tell(timestamptz) is 'Told ones that have been over for five minutes.';
 
 revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
-    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz), crm_sync._alerts_to_tell(timestamptz) from public;
+    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz, text[]), crm_sync._alerts_to_tell(timestamptz, text[]), crm_sync._recoveries_to_tell(timestamptz) from public;
 
 grant select on crm_sync.alerts to crm_sync_reader, crm_sync_operator;
 

@@ -6,11 +6,12 @@ create type crm_sync.finding as (
     level     text,
     detail    text,
     mend      text,
-    concerns  jsonb
+    concerns  jsonb,
+    blind     text[]
 );
 
 comment on type crm_sync.finding is
-    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look. concerns: the destinations or routes it is about, each with how many (null: no matter); null: the whole.';
+    'level: ok; warning: somebody should look; error: rows do not reach a receiver, or may not; unknown: the check could not look. concerns: the destinations or routes it is about, each with how many (null: no matter); null: the whole. blind: those that can not be judged now, of which it says nothing.';
 
 create function crm_sync.health(p_now timestamptz default clock_timestamp())
 returns table (check_name text, level text, detail text, mend text)
@@ -39,13 +40,13 @@ as $$
 $$;
 
 create function crm_sync._findings(p_now timestamptz, p_checks text[])
-returns table (check_name text, level text, detail text, mend text, concerns jsonb)
+returns table (check_name text, level text, detail text, mend text, concerns jsonb, blind text[])
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     foreach check_name in array p_checks loop
-        select finding.* into level, detail, mend, concerns from crm_sync._checked(check_name, p_now) as finding;
+        select finding.* into level, detail, mend, concerns, blind from crm_sync._checked(check_name, p_now) as finding;
         return next;
     end loop;
 end;
@@ -65,19 +66,22 @@ exception when others then
     return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
         when sqlstate = '55P03' then 'Another session holds a lock; look again.'
         else 'See the check "platform".'
-    end, null)::crm_sync.finding;
+    end, null, null)::crm_sync.finding;
 end;
 $$;
 
 create function crm_sync._finding(
-    p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text, p_concerns jsonb default null
+    p_is_ok boolean, p_fine text, p_level text, p_detail text, p_mend text, p_concerns jsonb default null, p_blind text[] default null
 )
 returns crm_sync.finding
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when p_is_ok then row('ok', p_fine, null, null)::crm_sync.finding else row(p_level, p_detail, p_mend, p_concerns)::crm_sync.finding end;
+    select case
+        when p_is_ok then row('ok', p_fine, null, null, p_blind)::crm_sync.finding
+        else row(p_level, p_detail, p_mend, p_concerns, p_blind)::crm_sync.finding
+    end;
 $$;
 
 create function crm_sync._span(p_span interval)
@@ -106,13 +110,13 @@ $$;
 comment on function crm_sync.health(timestamptz) is
     'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
 comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
-comment on function crm_sync._finding(boolean, text, text, text, text, jsonb) is 'ok with a word on what is fine, or else level, detail and mend.';
+comment on function crm_sync._finding(boolean, text, text, text, text, jsonb, text[]) is 'ok with a word on what is fine, or else level, detail and mend; in either case what it is blind to.';
 comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words; null: never.';
 comment on function crm_sync._span(interval) is 'A length of time in words; null for null.';
 comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name>, in the order in which a cause comes before what it causes.';
 comment on function crm_sync._findings(timestamptz, text[]) is 'What these checks say.';
 
 revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
-    crm_sync._finding(boolean, text, text, text, text, jsonb), crm_sync._ago(timestamptz, timestamptz),
+    crm_sync._finding(boolean, text, text, text, text, jsonb, text[]), crm_sync._ago(timestamptz, timestamptz),
     crm_sync._span(interval), crm_sync._checks(), crm_sync._findings(timestamptz, text[]) from public;
 grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;

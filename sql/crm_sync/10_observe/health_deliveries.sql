@@ -149,7 +149,9 @@ begin
     where oldest.next_attempt_at < p_now - v_limit;
     return crm_sync._finding(
         v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
-        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns);
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns,
+        array(select destinations.destination from crm_sync.destinations
+              where destinations.destination not in (select open.destination from crm_sync._destinations_in_service() as open (destination))));
 end;
 $$;
 
@@ -235,7 +237,11 @@ begin
     where gaps.is_silent;
     return crm_sync._finding(
         v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
-        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns);
+        'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns,
+        -- So quiet that others have pushed it out of sight.
+        array(select attachments.route from crm_sync.attachments
+              where attachments.route not in (
+                  select gaps.route from crm_sync._route_gaps(p_now) as gaps where gaps.is_silent is not null)));
 end;
 $$;
 
@@ -257,7 +263,9 @@ begin
             order by deliveries.delivery_id desc
             limit p_window
         ) as newest
-        where not newest.is_backfill and newest.operation in ('INSERT', 'UPDATE')
+        where not newest.is_backfill
+          and newest.operation in ('INSERT', 'UPDATE')
+          and newest.route in (select attachments.route from crm_sync.attachments)
     ),
     gaps as (
         select minutes.route, minutes.captured_at,
@@ -275,9 +283,9 @@ begin
         group by gaps.route
     )
     select measured.route, measured.last_at, measured.usual, measured.longest,
-           measured.gap_count >= 10 and p_now - measured.last_at > greatest(
+           case when measured.gap_count >= 10 then p_now - measured.last_at > greatest(
                settings.silence_factor * measured.usual, 2 * measured.longest,
-               case when measured.span > interval '2 days' then interval '1 hour' else interval '1 day' end)
+               case when measured.span > interval '2 days' then interval '1 hour' else interval '1 day' end) end
     from measured
     cross join crm_sync.settings;
 end;
@@ -290,14 +298,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_last crm_sync.alert_messages;
+    v_told_at timestamptz := (select max(messages.written_at) from crm_sync.alert_messages as messages where messages.outcome = 'delivered');
+    v_untold  crm_sync.alert_messages;
 begin
-    select * into v_last from crm_sync.alert_messages order by alert_messages.written_at desc limit 1;
+    select * into v_untold from crm_sync.alert_messages as messages
+    where messages.outcome is distinct from 'delivered'
+      and messages.written_at between p_now - interval '1 day' and p_now - interval '5 minutes'
+    order by messages.written_at desc
+    limit 1;
     return crm_sync._finding(
-        v_last.message_id is null or v_last.outcome = 'delivered'
-            or (v_last.closed_at is null and v_last.written_at > p_now - interval '5 minutes'),
-        case when v_last.message_id is null then 'nothing was to be told yet' else 'last told ' || crm_sync._ago(v_last.written_at, p_now) end,
-        'warning', 'the last alert did not arrive: ' || coalesce(v_last.error, 'no answer'),
+        v_untold.message_id is null, 'last told: ' || crm_sync._ago(v_told_at, p_now), 'warning',
+        format('an alert of %s did not arrive: %s', crm_sync._ago(v_untold.written_at, p_now), coalesce(v_untold.error, 'no answer')),
         'supabase secrets set CRM_SYNC_ALERT_URL=https://…; then select * from crm_sync.test_alert();');
 end;
 $$;
@@ -314,8 +325,8 @@ comment on function crm_sync._check_envelopes(timestamptz) is 'Check: nothing is
 comment on function crm_sync._check_dead_letters(timestamptz) is 'Check: nothing is dead.';
 comment on function crm_sync._check_silence(timestamptz) is 'Check: no route is quiet for many times its usual gap (settings.silence_factor), and twice its longest.';
 comment on function crm_sync._route_gaps(timestamptz, int) is
-    'The time between changes of each route, over so many of the newest deliveries; routes with fewer than ten gaps are never silent.';
-comment on function crm_sync._check_alerts(timestamptz) is 'Check: the last alert arrived.';
+    'The time between changes of each route, over so many of the newest deliveries; of routes with fewer than ten gaps is_silent is null.';
+comment on function crm_sync._check_alerts(timestamptz) is 'Check: the alerts of a day arrived.';
 
 revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
     crm_sync._check_signature(timestamptz), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(timestamptz),

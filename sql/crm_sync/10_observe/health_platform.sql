@@ -68,7 +68,7 @@ declare
     v_is_up boolean := crm_sync._pg_net_is_up();
 begin
     if v_is_up is null then
-        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null)::crm_sync.finding;
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null, null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
@@ -94,7 +94,8 @@ begin
             or crm_sync._pg_net_is_up() is false,
         format('%s of our requests wait in pg_net', v_queued.ours), 'error',
         format('%s of our requests wait in pg_net, the oldest for %s', v_queued.ours, crm_sync._span(p_now - v_queued.oldest_at)),
-        'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;');
+        'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;',
+        null, case when crm_sync._pg_net_is_up() is false then array[''] end);
 end;
 $$;
 
@@ -114,19 +115,21 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_missing text;
+    v_missing  text;
+    v_concerns jsonb;
 begin
     if not (select settings.is_running from crm_sync.settings) then
-        return row('ok', 'none while stopped', null, null)::crm_sync.finding;
+        return row('ok', 'none while stopped', null, null, null)::crm_sync.finding;
     end if;
-    select string_agg(wanted.name, ', ' order by wanted.name) into v_missing
+    select string_agg(wanted.name, ', ' order by wanted.name), jsonb_object_agg(wanted.name, null) into v_missing, v_concerns
     from unnest(crm_sync._jobs()) as wanted (name)
     where not exists (
         select from cron.job as jobs
         where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
     );
     return crm_sync._finding(
-        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();');
+        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();',
+        v_concerns);
 end;
 $$;
 
@@ -137,9 +140,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_failing text;
+    v_failing  text;
+    v_concerns jsonb;
 begin
-    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname) into v_failing
+    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname),
+           jsonb_object_agg(jobs.jobname, null)
+    into v_failing, v_concerns
     from cron.job as jobs
     cross join lateral (
         select runs.status, runs.start_time
@@ -151,7 +157,7 @@ begin
     where jobs.jobname = any (crm_sync._jobs()) and last.status = 'failed';
     return crm_sync._finding(
         v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
-        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;');
+        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;', v_concerns);
 end;
 $$;
 
@@ -184,13 +190,13 @@ declare
 begin
     select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
     if v_job.jobid is null then
-        return row('ok', 'not scheduled: see cron_jobs', null, null)::crm_sync.finding;
+        return row('ok', 'not scheduled: see cron_jobs', null, null, '{""}')::crm_sync.finding;
     end if;
     v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
     select runs.start_time into v_last from cron.job_run_details as runs
-    where runs.jobid = v_job.jobid order by runs.runid desc limit 1;
+    where runs.jobid = v_job.jobid and runs.status <> 'failed' order by runs.runid desc limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
-        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null)::crm_sync.finding;
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null, null)::crm_sync.finding;
     end if;
     return crm_sync._finding(
         coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,

@@ -7,14 +7,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_off     text;
-    v_dropped text;
+    v_off      text;
+    v_dropped  text;
+    v_concerns jsonb;
 begin
     select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
                filter (where triggers.tgenabled not in ('O', 'A')),
            string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
-               filter (where triggers.oid is null)
-    into v_off, v_dropped
+               filter (where triggers.oid is null),
+           jsonb_object_agg(format('%s on %s', wanted.trigger, wanted.table_name), null)
+               filter (where triggers.oid is null or triggers.tgenabled not in ('O', 'A'))
+    into v_off, v_dropped, v_concerns
     from (
         select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
         union
@@ -33,7 +36,8 @@ begin
         concat_ws(' ',
             case when v_dropped is not null then 'select crm_sync.reattach();' end,
             case when v_off is not null then 'alter table … enable trigger …;' end,
-            'Then what was missed: select * from crm_sync.repair_missing();'));
+            'Then what was missed: select * from crm_sync.repair_missing();'),
+        v_concerns);
 end;
 $$;
 
@@ -43,21 +47,28 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_broken text;
+    v_broken   text;
+    v_concerns jsonb;
 begin
-    select string_agg(coalesce(
-        case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
-        attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
-        crm_sync._why_not_captured(attached.table_name)
-    ), '; ' order by attached.table_name) into v_broken
+    select string_agg(broken.what, '; ' order by broken.table_name), jsonb_object_agg(broken.table_name, null)
+    into v_broken, v_concerns
     from (
-        select attachments.table_name from crm_sync.attachments
-        union
-        select related.table_name from crm_sync.related_attachments as related
-    ) as attached;
+        select attached.table_name, coalesce(
+            case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+            attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
+            crm_sync._why_not_captured(attached.table_name)
+        ) as what
+        from (
+            select attachments.table_name from crm_sync.attachments
+            union
+            select related.table_name from crm_sync.related_attachments as related
+        ) as attached
+    ) as broken
+    where broken.what is not null;
     return crm_sync._finding(
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
-        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;');
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;',
+        v_concerns);
 end;
 $$;
 
@@ -150,8 +161,10 @@ as $$
 declare
     v_table_name text;
     v_found      text;
+    v_count      bigint;
     v_missing    text;
     v_skipped    text;
+    v_concerns   jsonb;
 begin
     for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
         if not crm_sync._is_quick_to_search(v_table_name) then
@@ -159,7 +172,8 @@ begin
             continue;
         end if;
         begin
-            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', ') into v_found
+            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', '), sum(missing.count)
+            into v_found, v_count
             from (
                 select gaps.route, count(*) as count
                 from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
@@ -168,15 +182,19 @@ begin
                     where failures.table_name = v_table_name and gaps.row_id = any (failures.row_ids))
                 group by gaps.route
             ) as missing;
-            v_missing := concat_ws(', ', v_missing, v_found);
+            if v_found is not null then
+                v_missing := concat_ws(', ', v_missing, v_found);
+                v_concerns := coalesce(v_concerns, '{}') || jsonb_build_object(v_table_name, v_count);
+            end if;
         exception when undefined_column or undefined_table or undefined_function or datatype_mismatch then
             v_skipped := concat_ws(', ', v_skipped, v_table_name);
         end;
     end loop;
     return crm_sync._finding(
-        coalesce(v_missing, '') = '', 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
+        v_missing is null, 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
         'never sent as they are: ' || v_missing,
-        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');');
+        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');',
+        v_concerns);
 end;
 $$;
 
@@ -212,14 +230,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_faults text;
+    v_faults   text;
+    v_concerns jsonb;
 begin
-    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; ') into v_faults
+    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; '),
+           jsonb_object_agg(faults.place, null)
+    into v_faults, v_concerns
     from crm_sync.faults
     where faults.noticed_at > p_now - interval '10 minutes';
     return crm_sync._finding(
         v_faults is null, 'none in ten minutes', 'warning', v_faults,
-        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.');
+        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.', v_concerns);
 end;
 $$;
 

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(7);
+select plan(8);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -25,14 +25,18 @@ select crm_sync.alert(now());
 select results_eq(
     $$ select queue.url, convert_from(queue.body, 'UTF8')::jsonb, queue.timeout_milliseconds from net.http_request_queue as queue
        join crm_sync.alert_messages on request_id = queue.id where text = 'a trouble' $$,
-    $$ values ('http://functions.test/crm-sync', '{"version": 1, "notice": {"alert": "a trouble"}}'::jsonb, 20000) $$, 'to the function');
+    $$ values ('http://functions.test/crm-sync', '{"version": 1, "notice": {"alert": "a trouble"}}'::jsonb, 10000) $$, 'to the function');
 select ok((select crm_sync._is_signed_by_us(message_id::text, queue.headers ->> 'webhook-timestamp', queue.headers ->> 'webhook-signature',
                convert_from(queue.body, 'UTF8'), array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ='])
            from net.http_request_queue as queue join crm_sync.alert_messages on request_id = queue.id where text = 'a trouble'), 'signed');
 select crm_sync.alert(now() + '30 seconds');
 select is(pg_temp.posted(), 1, 'not again at once');
 select crm_sync.alert(now() + '1 minute');
-select is(pg_temp.posted(), 2, 'without an answer again, a minute later');
+select is(pg_temp.posted(), 1, 'nor while pg_net holds it');
+delete from net.http_request_queue;
+select crm_sync.alert(now() + '1 minute');
+select is(pg_temp.posted(), 2, 'but when it is lost');
+delete from net.http_request_queue;
 select pg_temp.answered('{"outcome": "retry", "error": "the alert''s receiver answered 503"}');
 select crm_sync.alert(now() + '3 minutes');
 select is(pg_temp.posted(), 3, 'also after one that says so');

@@ -23,10 +23,12 @@ $$;
 insert into crm_sync.alert_messages (text, written_at) values ('a trouble', now());
 select crm_sync.alert(now());
 select pg_temp.answered('{"outcome": "delivered"}', 'whsec_YW5vdGhlci1vYnZpb3VzbHktZmFrZS1zZWNyZXQh');
+delete from net.http_request_queue;
 select crm_sync.alert(now() + '1 minute');
 select is(pg_temp.posted(), 2, 'it is posted again');
 select is((select error from crm_sync.alert_messages where text = 'a trouble'), 'HTTP 207, not the function''s answer to an alert', 'and that is said');
 update net._http_response set headers = '"none"';
+delete from net.http_request_queue;
 select crm_sync.alert(now() + '3 minutes');
 select is(pg_temp.posted(), 3, 'nor does one whose headers are none');
 update net._http_response as answers
@@ -34,6 +36,7 @@ set content = 'no JSON', headers = jsonb_build_object('webhook-id', message_id, 
     crm_sync._signatures(message_id::text, '1760000000', 'no JSON', array['whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=']))
 from crm_sync.alert_messages where text = 'a trouble';
 update net._http_response set id = (select request_id from crm_sync.alert_messages where text = 'a trouble');
+delete from net.http_request_queue;
 select crm_sync.alert(now() + '7 minutes');
 select is(pg_temp.posted(), 4, 'nor one of ours that is no answer');
 

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(4);
+select plan(6);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -23,7 +23,7 @@ create function pg_temp.opened(p_destination text, p_state text) returns void la
 $$;
 select pg_temp.told('0');
 
-insert into leads (id, email) select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'ada@example.test' from generate_series(1, 3) as n;
+insert into leads (id, email) select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'ada@example.test' from generate_series(1, 4) as n;
 create function pg_temp.died(p_n int) returns void language sql as $$
     update crm_sync.deliveries set status = 'dead', finished_at = now(), last_error_code = 'receiver_status_422'
     where row_id = '10000000-0000-4000-8000-00000000000' || p_n
@@ -34,6 +34,10 @@ select pg_temp.died(2);
 select is(pg_temp.told('2 minutes'), null, 'one more within the hour is not told');
 select matches(pg_temp.told('61 minutes'), '^error dead_letters: dead: 2 of lead ', 'but then');
 select is(pg_temp.told('122 minutes'), null, 'no more, no message');
+update crm_sync.deliveries set status = 'cancelled' where status = 'dead' and row_id like '%1';
+select is(pg_temp.told('123 minutes'), null, 'nor fewer');
+select pg_temp.died(3);
+select matches(pg_temp.told('124 minutes'), '^error dead_letters: dead: 2 of lead ', 'but of fewer one more is news');
 
 select * from finish();
 rollback;

@@ -28,11 +28,12 @@ select pg_temp.told('1 minute');
 select pg_temp.opened('monelec', 'closed');
 select pg_temp.told('2 minutes');
 select pg_temp.opened('monelec', 'open');
-select is(pg_temp.told('3 minutes'), null, 'again within the hour: not told');
+select is(pg_temp.told('6 minutes'), null, 'back before its end was told: it goes on');
 select pg_temp.opened('monelec', 'closed');
-select is(pg_temp.told('4 minutes'), null, 'nor its end');
+select pg_temp.told('7 minutes');
+select is(pg_temp.told('12 minutes'), 'recovered breakers monelec after 6 min', 'as one trouble');
 select pg_temp.opened('monelec', 'open');
-select is(pg_temp.told('5 minutes'), null, 'and again');
+select is(pg_temp.told('13 minutes'), null, 'again within the hour: not told');
 select is(pg_temp.told('60 minutes'), null, 'up to the window''s end');
 select isnt(pg_temp.told('61 minutes'), null, 'told if it lasts beyond');
 

@@ -30,7 +30,7 @@ select is((select level from crm_sync.alerts where check_name = 'breakers' and e
 select matches(pg_temp.told('11 minutes'), '^unknown breakers: could not look', 'told if it does not');
 select is(pg_temp.told('12 minutes'), null, 'once');
 create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
-    $$ select row('error', 'it is bad', null, null)::crm_sync.finding $$;
+    $$ select row('error', 'it is bad', null, null, null)::crm_sync.finding $$;
 select is(pg_temp.told('13 minutes'), 'error breakers: it is bad', 'what turns from yellow to red is told at once');
 
 select * from finish();

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(2);
+select plan(4);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -29,6 +29,11 @@ create or replace function crm_sync._check_breakers(p_now timestamptz) returns c
     $$ begin raise lock_not_available; end $$;
 select is(pg_temp.told('2 minutes'), null, 'nothing is over');
 select is((select level from crm_sync.alerts where check_name = 'breakers' and concern = 'monelec' and ended_at is null), 'error', 'it stays what it was');
+select matches(pg_temp.told('13 minutes'), '^unknown breakers', 'that nobody can look is told when it lasts');
+create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
+    $$ select row('error', 'monelec', null, '{"monelec": null}', null)::crm_sync.finding $$;
+select pg_temp.told('14 minutes');
+select is(pg_temp.told('20 minutes'), null, 'to look again is no recovery');
 
 select * from finish();
 rollback;

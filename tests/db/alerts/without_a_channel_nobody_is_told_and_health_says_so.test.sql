@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(4);
+select plan(5);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -21,14 +21,18 @@ create function pg_temp.answered(p_result jsonb, p_secret text default 'whsec_b2
     where text = 'a trouble'
 $$;
 insert into crm_sync.alert_messages (text, written_at) values ('a trouble', now());
-create function pg_temp.health() returns text language sql as
-    $$ select level || ': ' || detail from crm_sync.health(now() + '2 minutes') where check_name = 'alerts' $$;
+create function pg_temp.health(p_after interval) returns text language sql as
+    $$ select level || ': ' || detail from crm_sync.health(now() + p_after) where check_name = 'alerts' $$;
 select crm_sync.alert(now());
-select is(pg_temp.health(), 'ok: last told 2 min ago', 'an answer is awaited');
+delete from net.http_request_queue;
+delete from crm_sync.alert_messages where text <> 'a trouble';
+select is(pg_temp.health('2 minutes'), 'ok: last told: never', 'an answer is awaited');
 select pg_temp.answered('{"outcome": "misconfigured", "error": "CRM_SYNC_ALERT_URL is not set among the function''s secrets"}');
-select crm_sync.alert(now() + '1 minute');
+select crm_sync.alert(now() + '29 minutes');
 select is(pg_temp.posted(), 1, 'the function is not called in vain');
-select is(pg_temp.health(), 'warning: the last alert did not arrive: CRM_SYNC_ALERT_URL is not set among the function''s secrets', 'health() says why');
+select is(pg_temp.health('30 minutes'), 'warning: an alert of 30 min ago did not arrive: CRM_SYNC_ALERT_URL is not set among the function''s secrets', 'health() says why');
+select crm_sync.alert(now() + '31 minutes');
+select is(pg_temp.posted(), 2, 'but it is still told once the secret is set');
 select is((select count(*)::int from crm_sync.alerts where check_name = 'alerts'), 0, 'and no alert is made of it');
 
 select * from finish();

@@ -35,7 +35,7 @@ select is((crm_sync._check_silence('2039-06-16 22:00:00+00')).detail, 'lead: las
 update crm_sync.settings set silence_factor = 100;
 select is((select is_silent from crm_sync._route_gaps('2039-06-16 22:00:00+00') where route = 'lead'), false, 'as the settings have it');
 delete from crm_sync.deliveries where captured_at < '2039-06-15 14:00:00+00';
-select is((select is_silent from crm_sync._route_gaps('2039-07-16 22:00:00+00') where route = 'lead'), false, 'of six changes nothing can be said');
+select is((select is_silent from crm_sync._route_gaps('2039-07-16 22:00:00+00') where route = 'lead'), null, 'of six changes nothing can be said');
 
 select * from finish();
 rollback;

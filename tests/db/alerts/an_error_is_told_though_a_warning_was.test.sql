@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(5);
+select plan(1);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -23,14 +23,16 @@ create function pg_temp.opened(p_destination text, p_state text) returns void la
 $$;
 select pg_temp.told('0');
 
-select pg_temp.opened('monelec', 'open');
-select is(split_part(pg_temp.told('3 minutes'), e'\n', 1), 'error breakers: monelec has not been called for 3 min (failures in a row)', 'what it is');
-select is(pg_temp.told('4 minutes'), null, 'once');
-select pg_temp.opened('monelec', 'half_open');
-select is(pg_temp.told('5 minutes'), null, 'a probe is no end of it');
-select pg_temp.opened('monelec', 'closed');
-select is(pg_temp.told('6 minutes'), 'recovered breakers monelec after 3 min', 'and that it is over');
-select is(pg_temp.told('7 minutes'), null, 'once');
+create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
+    $$ select row('warning', 'it may be bad', null, null, null)::crm_sync.finding $$;
+select pg_temp.told('1 minute');
+create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
+    $$ select row('ok', 'fine', null, null, null)::crm_sync.finding $$;
+select pg_temp.told('2 minutes');
+select pg_temp.told('7 minutes');
+create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
+    $$ select row('error', 'it is bad', null, null, null)::crm_sync.finding $$;
+select is(pg_temp.told('8 minutes'), 'error breakers: it is bad', 'within the window');
 
 select * from finish();
 rollback;

@@ -1,0 +1,35 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+update crm_sync.settings set is_running = true;
+-- Whatever the minute.
+create or replace function crm_sync._checks_to_alert(p_now timestamptz) returns text[] language sql as $$ select array_remove(crm_sync._checks(), 'alerts') $$;
+-- What this database is otherwise in want of is told beforehand.
+create function pg_temp.told(p_after interval) returns text language sql as $$
+    select crm_sync.alert(now() + p_after);
+    select text from crm_sync.alert_messages where written_at = now() + p_after;
+$$;
+create function pg_temp.opened(p_destination text, p_state text) returns void language sql as $$
+    update crm_sync.breakers
+    set state = p_state, opened_at = now(), reason = 'failures in a row', open_until = case p_state when 'open' then now() end,
+        probe_envelope_id = case p_state when 'half_open' then gen_random_uuid() end
+    where breaker = p_destination
+$$;
+select pg_temp.told('0');
+
+insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
+update crm_sync.deliveries set next_attempt_at = now() - interval '10 minutes';
+select matches(pg_temp.told('1 minute'), 'error backlog: monelec: due for 11 min', 'what is due does not leave');
+update crm_sync.destinations set is_paused = true where destination = 'monelec';
+select matches(pg_temp.told('2 minutes'), '^warning paused', 'then an operator pauses its receiver');
+select is(pg_temp.told('8 minutes'), null, 'by which nothing has left');
+
+select * from finish();
+rollback;
