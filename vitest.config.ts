@@ -50,7 +50,7 @@ export default defineConfig({
       },
       {
         test: {
-          // Not part of npm test: it waits for the engine's true delays (npm run crash, docs/proof/crash.md).
+          // It waits for the engine's true delays (docs/proof/crash.md); npm test runs it beside other suites, with a smaller load.
           name: "crash",
           include: ["tests/chaos/crash/**/*.test.ts"],
           fileParallelism: false,

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(4);
+select plan(5);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -37,8 +37,8 @@ set content = 'no JSON', headers = jsonb_build_object('webhook-id', message_id, 
 from crm_sync.alert_messages where text = 'a trouble';
 update net._http_response set id = (select request_id from crm_sync.alert_messages where text = 'a trouble');
 delete from net.http_request_queue;
-select crm_sync.alert(now() + '7 minutes');
-select is(pg_temp.posted(), 4, 'nor one of ours that is no answer');
+select is((select affected from crm_sync.alert(now() + '7 minutes') where step = 'answers'), 1, 'one of ours that is no answer is read');
+select is(pg_temp.posted(), 4, 'and ends none');
 
 select * from finish();
 rollback;
