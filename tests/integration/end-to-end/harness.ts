@@ -241,5 +241,6 @@ async function empty(pool: pg.Pool): Promise<void> {
     `update crm_sync.unstored_seen set changed_since = null, horizon = null,
             value = (select case when is_called then last_value else 0 end from crm_sync.unstored_changes)`,
   );
+  await pool.query("update crm_sync.heartbeat set beaten_at = null");
   await pool.query("delete from net.http_request_queue; delete from net._http_response");
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../../scripts/sql-files.ts";
-import { LEAD_2, leadRecord, oneDeadOneWaiting, openOps, runOps } from "./ops.ts";
+import { LEAD_2, leadRecord, oneDeadOneWaiting, openOps, runOpsAsTyped } from "./ops.ts";
 
 const FUNCTION = "supabase/functions/crm-sync";
 const MAPPER = `${FUNCTION}/mappers/lead.ts`;
@@ -59,7 +59,7 @@ async function gitAside() {
 }
 
 const replayDiff = (...args: string[]) =>
-  runOps(["replay-diff", ...args], { DATABASE_URL: ops.databaseUrl, ...git.env });
+  runOpsAsTyped(["replay-diff", ...args], { DATABASE_URL: ops.databaseUrl, ...git.env });
 
 const mapper = readFileSync(join(ROOT, MAPPER), "utf8");
 

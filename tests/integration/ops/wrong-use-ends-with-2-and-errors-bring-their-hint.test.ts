@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openOps, runOps } from "./ops.ts";
+import { openOps, runOps, runOpsAsTyped } from "./ops.ts";
 
 let ops: Awaited<ReturnType<typeof openOps>>;
 
@@ -78,7 +78,7 @@ test.each(["status", "health", "trace", "dead", "deliveries"])(
 );
 
 test("nothing is coloured in a pipe, even where CI is set", async () => {
-  const { stdout } = await runOps(["status"], {
+  const { stdout } = await runOpsAsTyped(["status"], {
     ...{ DATABASE_URL: ops.databaseUrl, CI: "true", NO_COLOR: "", FORCE_COLOR: "1" },
   });
   expect(stdout).toContain("lead");

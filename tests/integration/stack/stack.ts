@@ -15,13 +15,18 @@ export function makeDataDir(): { dataDir: string; remove: () => void } {
 
 /** Runs one of scripts/ with node itself, so that a signal meets it and no wrapper. */
 export function script(name: string, args: string[], env: Record<string, string> = {}) {
-  return execa(process.execPath, ["--import", "tsx", join(ROOT, "scripts", name), ...args], {
+  const path = join(ROOT, "scripts", name);
+  return execa(process.execPath, ["--import", "tsx", path, ...args], asTyped(env));
+}
+
+export function asTyped(env: Record<string, string>) {
+  return {
     cwd: ROOT,
     env: { NO_COLOR: "1", DATABASE_URL: "", ...env },
     stdin: "ignore",
     reject: false,
     all: true,
-  } satisfies Options);
+  } as const satisfies Options;
 }
 
 export async function until(
