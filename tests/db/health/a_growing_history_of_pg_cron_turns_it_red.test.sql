@@ -26,7 +26,7 @@ create function pg_temp.has_run_often(p_times int) returns void language sql as 
     from cron.job cross join generate_series(1, p_times) as n
     where jobname = 'crm_sync_tick'
 $$;
-select pg_temp.has_run_often(99998);
+select pg_temp.has_run_often(99999 - (select count(*)::int from cron.job_run_details));
 select pg_temp.has_run('succeeded');
 select is(pg_temp.red(), '{}', 'green up to a hundred thousand lines');
 select pg_temp.has_run('succeeded');
