@@ -3544,10 +3544,10 @@ begin
     -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
     -- the dead ones that a newer delivery of the row stands for.
     with superseded as materialized (
-        select older.delivery_id, newer.delivery_id as superseded_by
+        select older.delivery_id, older.status, newer.delivery_id as superseded_by
         from crm_sync.deliveries as newer
         cross join lateral (
-            select deliveries.delivery_id
+            select deliveries.delivery_id, deliveries.status
             from crm_sync.deliveries
             where deliveries.row_id = newer.row_id
               and deliveries.table_name = newer.table_name
@@ -3567,7 +3567,8 @@ begin
     update crm_sync.deliveries
     set status = 'superseded', superseded_by = superseded.superseded_by, finished_at = p_now, is_parked = false
     from superseded
-    where deliveries.delivery_id = superseded.delivery_id;
+    -- What an operator has cancelled or sent again meanwhile stays so.
+    where deliveries.delivery_id = superseded.delivery_id and deliveries.status = superseded.status;
     perform crm_sync._recapture_mended(p_delivery_ids);
     for v_group in
         select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
