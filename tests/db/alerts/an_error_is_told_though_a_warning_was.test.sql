@@ -15,12 +15,6 @@ create function pg_temp.told(p_after interval) returns text language sql as $$
     select crm_sync.alert(now() + p_after);
     select text from crm_sync.alert_messages where written_at = now() + p_after;
 $$;
-create function pg_temp.opened(p_destination text, p_state text) returns void language sql as $$
-    update crm_sync.breakers
-    set state = p_state, opened_at = now(), reason = 'failures in a row', open_until = case p_state when 'open' then now() end,
-        probe_envelope_id = case p_state when 'half_open' then gen_random_uuid() end
-    where breaker = p_destination
-$$;
 select pg_temp.told('0');
 
 create or replace function crm_sync._check_breakers(p_now timestamptz) returns crm_sync.finding language sql as
