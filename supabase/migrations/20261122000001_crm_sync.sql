@@ -6268,21 +6268,20 @@ as $$
 declare
     v_silent   text;
     v_concerns jsonb;
+    v_judged   text[];
 begin
     select string_agg(format('%s: last change %s, usually one every %s min', gaps.route,
                              crm_sync._ago(gaps.last_captured_at, p_now), ceil(extract(epoch from gaps.usual_gap) / 60)),
-                      '; ' order by gaps.route),
-           jsonb_object_agg(gaps.route, null)
-    into v_silent, v_concerns
-    from crm_sync._route_gaps(p_now) as gaps
-    where gaps.is_silent;
+                      '; ' order by gaps.route) filter (where gaps.is_silent),
+           jsonb_object_agg(gaps.route, null) filter (where gaps.is_silent),
+           coalesce(array_agg(gaps.route) filter (where gaps.is_silent is not null), '{}')
+    into v_silent, v_concerns, v_judged
+    from crm_sync._route_gaps(p_now) as gaps;
     return crm_sync._finding(
         v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
         'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns,
         -- So quiet that others have pushed it out of sight.
-        array(select attachments.route from crm_sync.attachments
-              where attachments.route not in (
-                  select gaps.route from crm_sync._route_gaps(p_now) as gaps where gaps.is_silent is not null)));
+        array(select attachments.route from crm_sync.attachments where attachments.route <> all (v_judged)));
 end;
 $$;
 
@@ -6461,7 +6460,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queued record;
+    v_queued  record;
+    v_is_down boolean := crm_sync._pg_net_is_up() is false;
 begin
     select count(*) as ours, min(envelopes.dispatched_at) as oldest_at into v_queued
     from crm_sync.envelopes
@@ -6469,12 +6469,11 @@ begin
       on queue.id = envelopes.request_id and queue.headers ->> 'webhook-id' = envelopes.envelope_id::text
     where envelopes.status = 'in_flight';
     return crm_sync._finding(
-        v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds'
-            or crm_sync._pg_net_is_up() is false,
+        v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds' or v_is_down,
         format('%s of our requests wait in pg_net', v_queued.ours), 'error',
         format('%s of our requests wait in pg_net, the oldest for %s', v_queued.ours, crm_sync._span(p_now - v_queued.oldest_at)),
         'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;',
-        null, case when crm_sync._pg_net_is_up() is false then array[''] end);
+        null, case when v_is_down then array[''] end);
 end;
 $$;
 

@@ -227,21 +227,20 @@ as $$
 declare
     v_silent   text;
     v_concerns jsonb;
+    v_judged   text[];
 begin
     select string_agg(format('%s: last change %s, usually one every %s min', gaps.route,
                              crm_sync._ago(gaps.last_captured_at, p_now), ceil(extract(epoch from gaps.usual_gap) / 60)),
-                      '; ' order by gaps.route),
-           jsonb_object_agg(gaps.route, null)
-    into v_silent, v_concerns
-    from crm_sync._route_gaps(p_now) as gaps
-    where gaps.is_silent;
+                      '; ' order by gaps.route) filter (where gaps.is_silent),
+           jsonb_object_agg(gaps.route, null) filter (where gaps.is_silent),
+           coalesce(array_agg(gaps.route) filter (where gaps.is_silent is not null), '{}')
+    into v_silent, v_concerns, v_judged
+    from crm_sync._route_gaps(p_now) as gaps;
     return crm_sync._finding(
         v_silent is null, 'no route is quieter than usual', 'warning', v_silent,
         'Does the application still write? Is capture on? See the checks "triggers" and "missing_rows". A site that is quieter for good: update crm_sync.settings set silence_factor = …;', v_concerns,
         -- So quiet that others have pushed it out of sight.
-        array(select attachments.route from crm_sync.attachments
-              where attachments.route not in (
-                  select gaps.route from crm_sync._route_gaps(p_now) as gaps where gaps.is_silent is not null)));
+        array(select attachments.route from crm_sync.attachments where attachments.route <> all (v_judged)));
 end;
 $$;
 

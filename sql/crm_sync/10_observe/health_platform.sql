@@ -82,7 +82,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queued record;
+    v_queued  record;
+    v_is_down boolean := crm_sync._pg_net_is_up() is false;
 begin
     select count(*) as ours, min(envelopes.dispatched_at) as oldest_at into v_queued
     from crm_sync.envelopes
@@ -90,12 +91,11 @@ begin
       on queue.id = envelopes.request_id and queue.headers ->> 'webhook-id' = envelopes.envelope_id::text
     where envelopes.status = 'in_flight';
     return crm_sync._finding(
-        v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds'
-            or crm_sync._pg_net_is_up() is false,
+        v_queued.oldest_at is null or v_queued.oldest_at > p_now - interval '30 seconds' or v_is_down,
         format('%s of our requests wait in pg_net', v_queued.ours), 'error',
         format('%s of our requests wait in pg_net, the oldest for %s', v_queued.ours, crm_sync._span(p_now - v_queued.oldest_at)),
         'select net.wake(); who else fills the queue: select url, count(*) from net.http_request_queue group by url order by 2 desc;',
-        null, case when crm_sync._pg_net_is_up() is false then array[''] end);
+        null, case when v_is_down then array[''] end);
 end;
 $$;
 

@@ -1,19 +1,15 @@
 import { CALL_MS } from "./deliver.ts";
 import { type Destination, noticeTargets } from "./destinations.ts";
 import { noticeLine } from "./log.ts";
-import { classify, describeNetworkError, type Outcome } from "./outcome.ts";
+import { classify, describeNetworkError, type Result } from "./outcome.ts";
 import { shorten } from "./redact.ts";
 import { type Runtime, readEnv } from "./runtime.ts";
 
 /** Something for people: an alert's text, or one beat for a dead man's switch. */
 export type Notice = { alert: string } | { heartbeat: true };
 
-export type NoticeResult = {
-  outcome: Outcome;
-  status: number | null;
-  error_code: string | null;
-  error: string | null;
-};
+/** As of a delivery; the database has delays of its own. */
+export type NoticeResult = Omit<Result, "delivery_id" | "retry_after">;
 
 /** Characters; Slack cuts a text at 40,000. */
 const TEXT_LIMIT = 10_000;
