@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { formatTable } from "../../../scripts/terminal/table.ts";
 
@@ -10,7 +11,7 @@ test("a pipe has no width", () => {
 });
 
 test("prose takes what the ids leave", () => {
-  expect(formatTable(COLUMNS, ROWS, 60).split("\n")).toEqual([
+  expect(stripVTControlCharacters(formatTable(COLUMNS, ROWS, 60)).split("\n")).toEqual([
     expect.stringMatching(/^row +mend$/),
     `${ID}  correct the row; it is`,
     `${" ".repeat(ID.length)}  sent again by itself`,
