@@ -2291,7 +2291,14 @@ declare
     v_requests    int := 0;
 begin
     for v_destination in
-        select destinations.destination from crm_sync.destinations order by destinations.last_delivered_at nulls first
+        -- Mostly nothing waits: a session that ticks once need not even plan the rest.
+        select destinations.destination
+        from crm_sync.destinations
+        where exists (
+            select from crm_sync.deliveries
+            where deliveries.destination = destinations.destination and deliveries.status = 'pending' and not deliveries.is_parked
+        )
+        order by destinations.last_delivered_at nulls first
     loop
         v_capacity := crm_sync._capacity(v_destination, p_now);
         continue when v_capacity.requests = 0;
@@ -3402,10 +3409,15 @@ begin
             from unnest(p_settlements) as given
             order by given.delivery_id, given.envelope_id, given.envelope_failed
         ) as settlements
-        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
-         and deliveries.envelope_id = settlements.envelope_id
-         and deliveries.status = 'in_flight'
+        -- One by one, by the primary key: joined at once, all that is under way was read for each of them.
+        cross join lateral (
+            select deliveries.envelope_id, deliveries.status
+            from crm_sync.deliveries
+            where deliveries.delivery_id = settlements.delivery_id
+            offset 0
+        ) as fence
         join crm_sync.envelopes on envelopes.envelope_id = settlements.envelope_id
+        where fence.envelope_id = settlements.envelope_id and fence.status = 'in_flight'
     );
 end;
 $$;
@@ -5162,7 +5174,7 @@ begin
     where runs.runid in (
         select old.runid
         from cron.job_run_details as old
-        where old.command like 'select crm\_sync.%'
+        where (old.command = crm_sync._tick_command() or old.command like 'select crm\_sync.%')
           and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
         limit p_batch
     );
@@ -6571,8 +6583,13 @@ begin
         return row('ok', 'not scheduled: see cron_jobs', null, null, '{""}')::crm_sync.finding;
     end if;
     v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
-    select runs.start_time into v_last from cron.job_run_details as runs
-    where runs.jobid = v_job.jobid and runs.status <> 'failed' order by runs.runid desc limit 1;
+    -- While requests are under way one run ticks again and again, each time in a transaction of its own.
+    select greatest(runs.start_time, sessions.xact_start) into v_last
+    from cron.job_run_details as runs
+    left join pg_stat_activity as sessions on sessions.pid = runs.job_pid and runs.status = 'running'
+    where runs.jobid = v_job.jobid and runs.status <> 'failed'
+    order by runs.runid desc
+    limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
         return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null, null)::crm_sync.finding;
     end if;
@@ -7346,7 +7363,7 @@ declare
 begin
     perform crm_sync._require_platform();
     perform crm_sync._unschedule();
-    perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    perform cron.schedule('crm_sync_tick', p_every, crm_sync._tick_command());
     perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
     perform cron.schedule('crm_sync_alert', '* * * * *', 'select crm_sync.alert()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
@@ -7478,6 +7495,47 @@ comment on function crm_sync._tick_step(text, timestamptz) is 'One step of the t
 comment on function crm_sync._require_read_committed() is 'Raises CS011 under repeatable read or serializable.';
 
 revoke all on function crm_sync.tick(timestamptz), crm_sync._tick_step(text, timestamptz), crm_sync._require_read_committed() from public;
+
+-- sql/crm_sync/11_schedule/tick_again.sql
+
+-- While requests are under way, pg_cron's one run ticks again and again, each tick a transaction of its own: a quiet site has
+-- one tick an interval, a busy one waits neither for pg_cron nor for a new session's plans. The loop is the scheduled command
+-- itself (_tick_command): a procedure that commits could not pin its search_path.
+
+create function crm_sync._tick_command()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'do $tick$ begin loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(); end loop; end $tick$'
+$$;
+
+create function crm_sync._shall_tick_again(p_for interval default '5 minutes', p_pause interval default '0.25 seconds')
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timeout interval := current_setting('statement_timeout')::interval;
+    -- From the first tick to the last it is one statement, which ends before it is ended.
+    v_for     interval := case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
+begin
+    if clock_timestamp() >= statement_timestamp() + v_for
+        or not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
+        return false;
+    end if;
+    perform pg_sleep_for(p_pause);
+    -- Asked after the pause: who has called stop() meanwhile meets no tick.
+    return (select settings.is_running from crm_sync.settings);
+end;
+$$;
+
+comment on function crm_sync._tick_command() is 'What start() schedules: a tick, and more while requests are under way.';
+comment on function crm_sync._shall_tick_again(interval, interval) is
+    'Pauses if requests are under way and there is time; whether another tick shall follow. The time counts from the statement''s begin.';
+
+revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval) from public;
 
 -- sql/crm_sync/12_dashboard/definers.sql
 

@@ -12,7 +12,14 @@ declare
     v_requests    int := 0;
 begin
     for v_destination in
-        select destinations.destination from crm_sync.destinations order by destinations.last_delivered_at nulls first
+        -- Mostly nothing waits: a session that ticks once need not even plan the rest.
+        select destinations.destination
+        from crm_sync.destinations
+        where exists (
+            select from crm_sync.deliveries
+            where deliveries.destination = destinations.destination and deliveries.status = 'pending' and not deliveries.is_parked
+        )
+        order by destinations.last_delivered_at nulls first
     loop
         v_capacity := crm_sync._capacity(v_destination, p_now);
         continue when v_capacity.requests = 0;

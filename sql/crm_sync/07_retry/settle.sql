@@ -77,10 +77,15 @@ begin
             from unnest(p_settlements) as given
             order by given.delivery_id, given.envelope_id, given.envelope_failed
         ) as settlements
-        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
-         and deliveries.envelope_id = settlements.envelope_id
-         and deliveries.status = 'in_flight'
+        -- One by one, by the primary key: joined at once, all that is under way was read for each of them.
+        cross join lateral (
+            select deliveries.envelope_id, deliveries.status
+            from crm_sync.deliveries
+            where deliveries.delivery_id = settlements.delivery_id
+            offset 0
+        ) as fence
         join crm_sync.envelopes on envelopes.envelope_id = settlements.envelope_id
+        where fence.envelope_id = settlements.envelope_id and fence.status = 'in_flight'
     );
 end;
 $$;

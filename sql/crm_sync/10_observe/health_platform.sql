@@ -193,8 +193,13 @@ begin
         return row('ok', 'not scheduled: see cron_jobs', null, null, '{""}')::crm_sync.finding;
     end if;
     v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
-    select runs.start_time into v_last from cron.job_run_details as runs
-    where runs.jobid = v_job.jobid and runs.status <> 'failed' order by runs.runid desc limit 1;
+    -- While requests are under way one run ticks again and again, each time in a transaction of its own.
+    select greatest(runs.start_time, sessions.xact_start) into v_last
+    from cron.job_run_details as runs
+    left join pg_stat_activity as sessions on sessions.pid = runs.job_pid and runs.status = 'running'
+    where runs.jobid = v_job.jobid and runs.status <> 'failed'
+    order by runs.runid desc
+    limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
         return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null, null)::crm_sync.finding;
     end if;

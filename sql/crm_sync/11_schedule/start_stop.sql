@@ -10,7 +10,7 @@ declare
 begin
     perform crm_sync._require_platform();
     perform crm_sync._unschedule();
-    perform cron.schedule('crm_sync_tick', p_every, 'select crm_sync.tick()');
+    perform cron.schedule('crm_sync_tick', p_every, crm_sync._tick_command());
     perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
     perform cron.schedule('crm_sync_alert', '* * * * *', 'select crm_sync.alert()');
     perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');

@@ -12,8 +12,8 @@ $$;
 
 insert into cron.job_run_details (jobid, runid, command, status, end_time)
 select 1, -n, command, status, '2040-06-01'::timestamptz - age
-from (values (1, 'select crm_sync.tick()', 'succeeded', interval '61 minutes'), (2, 'select crm_sync.tick()', 'succeeded', '59 minutes'),
-             (3, 'select crm_sync.purge()', 'succeeded', '61 minutes'), (4, 'select crm_sync.tick()', 'failed', '24 hours'),
+from (values (1, crm_sync._tick_command(), 'succeeded', interval '61 minutes'), (2, 'select crm_sync.tick()', 'succeeded', '59 minutes'),
+             (3, 'select crm_sync.purge()', 'succeeded', '61 minutes'), (4, crm_sync._tick_command(), 'failed', '24 hours'),
              (5, 'select crm_sync.tick()', 'failed', '25 hours 1 minute'), (6, 'select application.nightly()', 'succeeded', '1 year'),
              (7, 'select crmXsync.tick()', 'succeeded', '1 year'), (8, 'select crm_sync.tick()', 'running', null)) as runs (n, command, status, age);
 select crm_sync.purge('2040-06-01');

@@ -1,0 +1,38 @@
+-- While requests are under way, pg_cron's one run ticks again and again, each tick a transaction of its own: a quiet site has
+-- one tick an interval, a busy one waits neither for pg_cron nor for a new session's plans. The loop is the scheduled command
+-- itself (_tick_command): a procedure that commits could not pin its search_path.
+
+create function crm_sync._tick_command()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'do $tick$ begin loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(); end loop; end $tick$'
+$$;
+
+create function crm_sync._shall_tick_again(p_for interval default '5 minutes', p_pause interval default '0.25 seconds')
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timeout interval := current_setting('statement_timeout')::interval;
+    -- From the first tick to the last it is one statement, which ends before it is ended.
+    v_for     interval := case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
+begin
+    if clock_timestamp() >= statement_timestamp() + v_for
+        or not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
+        return false;
+    end if;
+    perform pg_sleep_for(p_pause);
+    -- Asked after the pause: who has called stop() meanwhile meets no tick.
+    return (select settings.is_running from crm_sync.settings);
+end;
+$$;
+
+comment on function crm_sync._tick_command() is 'What start() schedules: a tick, and more while requests are under way.';
+comment on function crm_sync._shall_tick_again(interval, interval) is
+    'Pauses if requests are under way and there is time; whether another tick shall follow. The time counts from the statement''s begin.';
+
+revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval) from public;

@@ -1,0 +1,93 @@
+import { expect, it } from "vitest";
+import { insertLeads, openTwoSessions, statuses, type TwoSessions } from "./two-sessions.ts";
+
+const SOON = { timeout: 20_000 };
+
+it("ticks once where nothing is under way", async () => {
+  const { first } = await openTwoSessions();
+  await first.query(await scheduled(first));
+});
+
+it("what comes while a request is under way leaves, though nobody ticks again", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(second, "ada@example.test");
+  const ended = first.query(await scheduled(second));
+  await expect.poll(() => statuses(second), SOON).toEqual(["in_flight"]);
+  await insertLeads(second, "bob@example.test");
+  await expect.poll(() => statuses(second), SOON).toEqual(["in_flight", "in_flight"]);
+  await loseAll({ first, second });
+  await ended;
+  expect(await statuses(second)).toEqual(["pending", "pending"]);
+});
+
+it("ends after its time", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(second, "ada@example.test");
+  await first.query(ticking("'1 second'"));
+  expect(await statuses(second)).toEqual(["in_flight"]);
+});
+
+it("ends by itself before statement_timeout ends it", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(second, "ada@example.test");
+  await first.query("set statement_timeout = '8s'");
+  await first.query(await scheduled(second));
+  expect(await statuses(second)).toEqual(["in_flight"]);
+});
+
+it("ends when everything is stopped, and ticks no more", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(second, "ada@example.test");
+  const ended = first.query(ticking("'1 hour', '2 seconds'"));
+  await expect.poll(() => statuses(second), SOON).toEqual(["in_flight"]);
+  await second.query("update crm_sync.settings set is_running = false");
+  await loseAll({ first, second });
+  await ended;
+  expect(await statuses(second)).toEqual(["in_flight"]);
+});
+
+it("a hanging tick is not taken for one that goes on", async () => {
+  const { first, second } = await openTwoSessions();
+  await second.query("select crm_sync.start()");
+  await second.query(
+    `
+    insert into cron.job_run_details (runid, jobid, status, start_time, job_pid)
+    select 1000000, jobid, 'running', clock_timestamp() - interval '1 hour', $1::int
+    from cron.job where jobname = 'crm_sync_tick'`,
+    [await pidOf(first)],
+  );
+  const level = async (later: string) =>
+    (
+      await second.query<{ level: string }>(
+        "select level from crm_sync.health(clock_timestamp() + $1::interval) where check_name = 'tick'",
+        [later],
+      )
+    ).rows[0]?.level;
+  await first.query("begin");
+  expect(await level("0 minutes")).toBe("ok");
+  expect(await level("2 minutes")).toBe("error");
+});
+
+/** What pg_cron runs, with other times. */
+function ticking(times: string): string {
+  return `do $tick$ begin
+    loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(${times}); end loop;
+  end $tick$`;
+}
+
+async function scheduled(client: TwoSessions["first"]): Promise<string> {
+  const { rows } = await client.query<{ command: string }>(
+    "select crm_sync._tick_command() as command",
+  );
+  return rows[0]?.command ?? "";
+}
+
+/** As a crash leaves it: pg_net knows nothing of them. */
+async function loseAll({ second }: TwoSessions): Promise<void> {
+  await second.query("truncate net.http_request_queue");
+}
+
+async function pidOf(client: TwoSessions["first"]): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+  return rows[0]?.pid ?? 0;
+}
