@@ -27,6 +27,8 @@ const delivery = z.object({
   record: z.unknown(),
 });
 
+const versioned = z.object({ version: integer });
+
 const envelope = z.object({
   expires_at: z
     .string()
@@ -66,7 +68,7 @@ export function openEnvelope(body: string): OpenedEnvelope {
   } catch {
     return { error: "malformed", hint: "the body is not JSON, or nested too deeply" };
   }
-  const version = z.object({ version: integer }).safeParse(json);
+  const version = versioned.safeParse(json);
   if (!version.success) return { error: "malformed", hint: hintOf(version.error) };
   if (Number(version.data.version.value) !== ENVELOPE_VERSION) {
     return {
