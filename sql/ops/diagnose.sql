@@ -19,7 +19,7 @@ where name in ('pg_net.batch_size', 'pg_net.ttl', 'cron.max_running_jobs', 'cron
 order by name;
 
 \echo '== Which crm-sync: equal fingerprints are equal code'
-select count(*) as functions, md5(string_agg(pg_get_functiondef(functions.oid), '' order by functions.oid::regprocedure::text)) as fingerprint
+select crm_sync.version() as version, count(*) as functions, md5(string_agg(pg_get_functiondef(functions.oid), '' order by functions.oid::regprocedure::text)) as fingerprint
 from pg_catalog.pg_proc as functions
 where functions.pronamespace = 'crm_sync'::regnamespace and functions.prokind = 'f'
   -- Generated for each attached table: two underscores.

@@ -50,6 +50,66 @@ comment on function crm_sync.is_present(text) is
 
 revoke all on function crm_sync.is_present(text) from public;
 
+-- sql/crm_sync/01_setup/version.sql
+
+-- Which release this is: package.json has the same, and a check compares them.
+
+create function crm_sync.version()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select '0.1.0'
+$$;
+
+comment on function crm_sync.version() is 'The installed release of crm-sync. Role: owner.';
+
+revoke all on function crm_sync.version() from public;
+
+-- sql/crm_sync/02_settings/copies.sql
+
+-- Whether this is the server, the timeline and the database on which start() was called. A copy captures, and sends nothing:
+-- its rows are somebody's test, and its schedule and secrets came along.
+
+create function crm_sync._server_identity()
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A copy made by dump is another server or database; one made of files goes on in another timeline.
+    return format('%s/%s/%s',
+        (select control.system_identifier from pg_control_system() as control),
+        (select control.timeline_id from pg_control_checkpoint() as control),
+        (select databases.oid from pg_database as databases where databases.datname = current_database()));
+exception when insufficient_privilege then
+    return null;
+end;
+$$;
+
+create function crm_sync._is_a_copy(p_started_on text)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_here text := nullif(current_setting('crm_sync.server', true), '');
+begin
+    -- Asked at each commit; a session does not move, so it looks once.
+    if v_here is null then
+        v_here := crm_sync._server_identity();
+        perform set_config('crm_sync.server', v_here, false);
+    end if;
+    return coalesce(p_started_on <> v_here, false);
+end;
+$$;
+
+comment on function crm_sync._server_identity() is 'Server, timeline and database; null where that may not be asked.';
+comment on function crm_sync._is_a_copy(text) is 'Whether start() was called elsewhere; false where nobody knows.';
+
+revoke all on function crm_sync._server_identity(), crm_sync._is_a_copy(text) from public;
+
 -- sql/crm_sync/02_settings/secrets.sql
 
 -- What Vault holds for us: where to post, and the signing secrets. Read once per dispatch, never stored elsewhere.
@@ -190,7 +250,7 @@ comment on column crm_sync.settings.alert_reminder is 'A trouble that lasts is t
 comment on column crm_sync.settings.heartbeat_every is
     'How often CRM_SYNC_HEARTBEAT_URL is called while the tick runs, by a whole minute; null: never. Each costs one call of the function.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
-comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
+comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(). Where they are others now, this is a copy, and sends nothing until start() is called there.';
 comment on column crm_sync.settings.email_columns is 'Columns, and fields of records, by which export_person() and erase_person() find a person''s email.';
 comment on column crm_sync.settings.phone_columns is 'The same for a phone; compared by its last nine digits.';
 comment on column crm_sync.settings.administrator_claim is
@@ -1905,7 +1965,7 @@ revoke all on function crm_sync._build_records(bigint[]) from public;
 
 -- sql/crm_sync/06_dispatch/capacity.sql
 
--- How much may leave for a destination now: nothing while stopped, paused or behind an open breaker, one delivery as a
+-- How much may leave for a destination now: nothing while stopped, paused, on a copy or behind an open breaker, one delivery as a
 -- probe when a breaker is due for one or knows one failing key only, else what the limits leave. Asked at every commit.
 
 create type crm_sync.capacity as (
@@ -1927,7 +1987,7 @@ as $$
 declare
     v_state record;
 begin
-    select settings.is_running and not destinations.is_paused as is_open,
+    select settings.is_running and not crm_sync._is_a_copy(settings.started_on) and not destinations.is_paused as is_open,
            destinations.rate_per_second is null as has_no_rate,
            settings.max_posts_per_session,
            both_breakers.are_closed,
@@ -5569,8 +5629,10 @@ begin
           -- pg_cron's minutes are not all of one length.
           and (heartbeat.beaten_at is null or heartbeat.beaten_at <= p_now - settings.heartbeat_every + interval '10 seconds')
     ) or exists (
-        select from crm_sync._findings(p_now, array['running', 'platform', 'secrets', 'tick', 'restored_copy']) as findings
+        select from crm_sync._findings(p_now, array['running', 'platform', 'secrets', 'cron_jobs', 'tick', 'restored_copy']) as findings
         where findings.level <> 'ok'
+          -- Other jobs than the tick are no matter of life and death.
+          and (findings.check_name <> 'cron_jobs' or findings.concerns ? 'crm_sync_tick')
     ) then
         return 0;
     end if;
@@ -6186,7 +6248,7 @@ declare
     v_late     text;
     v_concerns jsonb;
 begin
-    -- What waits for a stop, a pause or a breaker waits for a reason that has a check of its own.
+    -- What waits for a stop, a pause or a breaker, or on a copy, waits for a reason that has a check of its own.
     select string_agg(format('%s: due for %s', open.destination, crm_sync._span(p_now - oldest.next_attempt_at)), '; ' order by open.destination),
            jsonb_object_agg(open.destination, null)
     into v_late, v_concerns
@@ -6220,6 +6282,7 @@ begin
     from crm_sync.destinations
     cross join crm_sync.settings
     where settings.is_running
+      and not crm_sync._is_a_copy(settings.started_on)
       and not destinations.is_paused
       and not exists (
           select from crm_sync.breakers
@@ -6606,13 +6669,11 @@ returns crm_sync.finding
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_started_on text := (select settings.started_on from crm_sync.settings);
 begin
     return crm_sync._finding(
-        coalesce(v_started_on = crm_sync._server_identity(), true), 'the server on which it was started', 'error',
-        'this is not the server on which it was started: a restored backup, a copy, or a new primary',
-        'A copy must not send: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault. If this is the original: select crm_sync.start(); says so.');
+        not crm_sync._is_a_copy((select settings.started_on from crm_sync.settings)), 'the server on which it was started', 'error',
+        'not the server on which it was started: a restored backup, a copy, or a new primary; nothing leaves',
+        'If it takes the original''s place, or shall send to a CRM of its own: select crm_sync.start(); if it is a copy: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault.');
 end;
 $$;
 
@@ -6988,27 +7049,10 @@ exception when raise_exception then
 end;
 $$;
 
-create function crm_sync._server_identity()
-returns text
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A copy made by dump is another server or database; one made of files goes on in another timeline.
-    return format('%s/%s/%s',
-        (select control.system_identifier from pg_control_system() as control),
-        (select control.timeline_id from pg_control_checkpoint() as control),
-        (select databases.oid from pg_database as databases where databases.datname = current_database()));
-exception when insufficient_privilege then
-    return null;
-end;
-$$;
-
 comment on function crm_sync._missing_platform() is 'The parts of pg_net, pg_cron and Vault that are not there; null: all are.';
 comment on function crm_sync._pg_net_is_up() is 'Whether pg_net''s worker runs; null: this pg_net can not be asked.';
-comment on function crm_sync._server_identity() is 'Server, timeline and database; null where that may not be asked.';
 
-revoke all on function crm_sync._missing_platform(), crm_sync._pg_net_is_up(), crm_sync._server_identity() from public;
+revoke all on function crm_sync._missing_platform(), crm_sync._pg_net_is_up() from public;
 
 -- sql/crm_sync/10_observe/route_health.sql
 
@@ -7067,6 +7111,7 @@ begin
     return (
         select case
             when not settings.is_running then 'stopped'
+            when crm_sync._is_a_copy(settings.started_on) then 'a copy'
             when destinations.is_paused then 'paused'
             when functions.state <> 'closed' then 'function down'
             when breakers.state <> 'closed' then case when breakers.reason = 'misconfigured' then 'misconfigured' else 'down' end
@@ -7087,9 +7132,9 @@ as
 select * from crm_sync._route_health();
 
 comment on function crm_sync._route_health(timestamptz) is 'What the view route_health shows. Roles: crm_sync_reader, crm_sync_operator.';
-comment on function crm_sync._destination_state(text) is 'stopped, paused, function down, misconfigured, down, or open; the first that holds.';
+comment on function crm_sync._destination_state(text) is 'stopped, a copy, paused, function down, misconfigured, down, or open; the first that holds.';
 comment on view crm_sync.route_health is
-    'Each route: its tables and destination, whether anything can leave (open, stopped, paused, function down, misconfigured, down), what waits, died and arrived, and whether it is silent for many times its usual gap. Reads the whole ledger once. No personal data. Roles: crm_sync_reader, crm_sync_operator.';
+    'Each route: its tables and destination, whether anything can leave (open, stopped, a copy, paused, function down, misconfigured, down), what waits, died and arrived, and whether it is silent for many times its usual gap. Reads the whole ledger once. No personal data. Roles: crm_sync_reader, crm_sync_operator.';
 
 revoke all on function crm_sync._route_health(timestamptz), crm_sync._destination_state(text) from public;
 grant execute on function crm_sync._route_health(timestamptz) to crm_sync_reader, crm_sync_operator;
@@ -7165,6 +7210,7 @@ begin
     where breakers.breaker = case when v_state = 'function down' then 'function' else p_delivery.destination end;
     return case
         when v_state = 'stopped' then 'sending is stopped'
+        when v_state = 'a copy' then 'this is a copy, which sends nothing'
         when v_state = 'paused' then p_delivery.destination || ' is paused'
         when v_state = 'function down' then 'sending is down since ' || crm_sync._office_time(v_breaker.opened_at, p_now)
         when v_state = 'down' then format('%s down since %s', p_delivery.destination, crm_sync._office_time(v_breaker.opened_at, p_now))

@@ -79,7 +79,7 @@ comment on column crm_sync.settings.alert_reminder is 'A trouble that lasts is t
 comment on column crm_sync.settings.heartbeat_every is
     'How often CRM_SYNC_HEARTBEAT_URL is called while the tick runs, by a whole minute; null: never. Each costs one call of the function.';
 comment on column crm_sync.settings.office_time_zone is 'The clock that row_status() speaks by.';
-comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(): another one now means that this is a restored copy.';
+comment on column crm_sync.settings.started_on is 'Server, timeline and database at the last start(). Where they are others now, this is a copy, and sends nothing until start() is called there.';
 comment on column crm_sync.settings.email_columns is 'Columns, and fields of records, by which export_person() and erase_person() find a person''s email.';
 comment on column crm_sync.settings.phone_columns is 'The same for a phone; compared by its last nine digits.';
 comment on column crm_sync.settings.administrator_claim is

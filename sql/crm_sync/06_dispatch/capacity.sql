@@ -1,4 +1,4 @@
--- How much may leave for a destination now: nothing while stopped, paused or behind an open breaker, one delivery as a
+-- How much may leave for a destination now: nothing while stopped, paused, on a copy or behind an open breaker, one delivery as a
 -- probe when a breaker is due for one or knows one failing key only, else what the limits leave. Asked at every commit.
 
 create type crm_sync.capacity as (
@@ -20,7 +20,7 @@ as $$
 declare
     v_state record;
 begin
-    select settings.is_running and not destinations.is_paused as is_open,
+    select settings.is_running and not crm_sync._is_a_copy(settings.started_on) and not destinations.is_paused as is_open,
            destinations.rate_per_second is null as has_no_rate,
            settings.max_posts_per_session,
            both_breakers.are_closed,

@@ -153,8 +153,10 @@ begin
           -- pg_cron's minutes are not all of one length.
           and (heartbeat.beaten_at is null or heartbeat.beaten_at <= p_now - settings.heartbeat_every + interval '10 seconds')
     ) or exists (
-        select from crm_sync._findings(p_now, array['running', 'platform', 'secrets', 'tick', 'restored_copy']) as findings
+        select from crm_sync._findings(p_now, array['running', 'platform', 'secrets', 'cron_jobs', 'tick', 'restored_copy']) as findings
         where findings.level <> 'ok'
+          -- Other jobs than the tick are no matter of life and death.
+          and (findings.check_name <> 'cron_jobs' or findings.concerns ? 'crm_sync_tick')
     ) then
         return 0;
     end if;

@@ -133,7 +133,7 @@ declare
     v_late     text;
     v_concerns jsonb;
 begin
-    -- What waits for a stop, a pause or a breaker waits for a reason that has a check of its own.
+    -- What waits for a stop, a pause or a breaker, or on a copy, waits for a reason that has a check of its own.
     select string_agg(format('%s: due for %s', open.destination, crm_sync._span(p_now - oldest.next_attempt_at)), '; ' order by open.destination),
            jsonb_object_agg(open.destination, null)
     into v_late, v_concerns
@@ -167,6 +167,7 @@ begin
     from crm_sync.destinations
     cross join crm_sync.settings
     where settings.is_running
+      and not crm_sync._is_a_copy(settings.started_on)
       and not destinations.is_paused
       and not exists (
           select from crm_sync.breakers

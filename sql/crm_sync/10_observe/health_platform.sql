@@ -216,13 +216,11 @@ returns crm_sync.finding
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_started_on text := (select settings.started_on from crm_sync.settings);
 begin
     return crm_sync._finding(
-        coalesce(v_started_on = crm_sync._server_identity(), true), 'the server on which it was started', 'error',
-        'this is not the server on which it was started: a restored backup, a copy, or a new primary',
-        'A copy must not send: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault. If this is the original: select crm_sync.start(); says so.');
+        not crm_sync._is_a_copy((select settings.started_on from crm_sync.settings)), 'the server on which it was started', 'error',
+        'not the server on which it was started: a restored backup, a copy, or a new primary; nothing leaves',
+        'If it takes the original''s place, or shall send to a CRM of its own: select crm_sync.start(); if it is a copy: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault.');
 end;
 $$;
 

@@ -37,24 +37,7 @@ exception when raise_exception then
 end;
 $$;
 
-create function crm_sync._server_identity()
-returns text
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A copy made by dump is another server or database; one made of files goes on in another timeline.
-    return format('%s/%s/%s',
-        (select control.system_identifier from pg_control_system() as control),
-        (select control.timeline_id from pg_control_checkpoint() as control),
-        (select databases.oid from pg_database as databases where databases.datname = current_database()));
-exception when insufficient_privilege then
-    return null;
-end;
-$$;
-
 comment on function crm_sync._missing_platform() is 'The parts of pg_net, pg_cron and Vault that are not there; null: all are.';
 comment on function crm_sync._pg_net_is_up() is 'Whether pg_net''s worker runs; null: this pg_net can not be asked.';
-comment on function crm_sync._server_identity() is 'Server, timeline and database; null where that may not be asked.';
 
-revoke all on function crm_sync._missing_platform(), crm_sync._pg_net_is_up(), crm_sync._server_identity() from public;
+revoke all on function crm_sync._missing_platform(), crm_sync._pg_net_is_up() from public;

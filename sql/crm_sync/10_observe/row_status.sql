@@ -66,6 +66,7 @@ begin
     where breakers.breaker = case when v_state = 'function down' then 'function' else p_delivery.destination end;
     return case
         when v_state = 'stopped' then 'sending is stopped'
+        when v_state = 'a copy' then 'this is a copy, which sends nothing'
         when v_state = 'paused' then p_delivery.destination || ' is paused'
         when v_state = 'function down' then 'sending is down since ' || crm_sync._office_time(v_breaker.opened_at, p_now)
         when v_state = 'down' then format('%s down since %s', p_delivery.destination, crm_sync._office_time(v_breaker.opened_at, p_now))

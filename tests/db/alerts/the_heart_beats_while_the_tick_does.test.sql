@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(7);
+select plan(9);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -37,11 +37,18 @@ select (select max(runid) + 1 from cron.job_run_details), jobid, current_user, c
 select crm_sync.alert(now() + '11 minutes');
 select is(pg_temp.beats(), 2, 'nor while each fails');
 select pg_temp.ticked(now() + '12 minutes');
+select cron.alter_job(jobid, active => false) from cron.job where jobname = 'crm_sync_tick';
+select crm_sync.alert(now() + '12 minutes');
+select is(pg_temp.beats(), 2, 'nor while none is scheduled');
+select cron.alter_job(jobid, active => jobname = 'crm_sync_tick') from cron.job where jobname in ('crm_sync_tick', 'crm_sync_purge');
+select crm_sync.alert(now() + '12 minutes');
+select is(pg_temp.beats(), 3, 'another job that is missing does not stop it');
+select pg_temp.ticked(now() + '17 minutes');
 alter table crm_sync.alerts add constraint alerts_are_broken check (false) not valid;
 update crm_sync.settings set is_running = true;
 update crm_sync.destinations set is_paused = true;
-select crm_sync.alert(now() + '12 minutes');
-select is(pg_temp.beats(), 2, 'nor while nobody can be told of troubles');
+select crm_sync.alert(now() + '17 minutes');
+select is(pg_temp.beats(), 3, 'nor while nobody can be told of troubles');
 
 select * from finish();
 rollback;

@@ -22,7 +22,7 @@ create function pg_temp.red() returns text[] language sql as
 
 update crm_sync.settings set started_on = '1/1/1';
 select is(pg_temp.red(), array['restored_copy error']::text[], 'that check alone');
-select is((select detail from crm_sync.health(now()) where check_name = 'restored_copy'), 'this is not the server on which it was started: a restored backup, a copy, or a new primary', 'in words');
+select is((select detail from crm_sync.health(now()) where check_name = 'restored_copy'), 'not the server on which it was started: a restored backup, a copy, or a new primary; nothing leaves', 'in words');
 select crm_sync.start();
 select pg_temp.has_run('succeeded');
 select is(pg_temp.red(), '{}', 'green when it is mended');

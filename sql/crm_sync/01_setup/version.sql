@@ -1,0 +1,14 @@
+-- Which release this is: package.json has the same, and a check compares them.
+
+create function crm_sync.version()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select '0.1.0'
+$$;
+
+comment on function crm_sync.version() is 'The installed release of crm-sync. Role: owner.';
+
+revoke all on function crm_sync.version() from public;
