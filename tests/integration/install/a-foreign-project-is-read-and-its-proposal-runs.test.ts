@@ -1,0 +1,161 @@
+import { readFileSync } from "node:fs";
+import pg from "pg";
+import { beforeAll, expect, it, onTestFinished } from "vitest";
+import { diffCatalogs, readCatalog } from "../../../scripts/catalog.ts";
+import { installFromSource } from "../../../scripts/migrations.ts";
+import { withClient } from "../../../scripts/with-client.ts";
+import { parseJson } from "../../../supabase/functions/crm-sync/json.ts";
+import { routeNamed } from "../../../supabase/functions/crm-sync/routes.ts";
+import { createTestDatabase } from "../../support/database.ts";
+import { script } from "../stack/stack.ts";
+
+interface Report {
+  isReady: boolean;
+  matches: {
+    entity: string;
+    table: { qualified: string };
+    columns: Record<string, string | null>;
+    doubts: string[];
+    faults: string[];
+  }[];
+  routes: { route: string; sql: string; doubts: string[]; backfill: number | null }[];
+}
+
+const SCHEMAS = ["public", "extensions"];
+let url: string;
+let report: Report;
+
+beforeAll(async () => {
+  ({ postgresUrl: url } = await createTestDatabase({ name: "foreign", build: buildForeign }));
+  const answer = await script("preflight.ts", [url, "--json"]);
+  expect(answer.stderr).toBe("");
+  report = JSON.parse(answer.stdout) as Report;
+});
+
+it("knows the tables by their French names, and their columns", () => {
+  const { matches } = report;
+  expect(matches.map(({ entity, table }) => [entity, table.qualified])).toEqual([
+    ["leads", "public.prospects"],
+    ["customers", "public.clients"],
+    ["requests", "public.demandes"],
+    ["payments", "public.paiements"],
+    ["orders", "public.commandes"],
+  ]);
+  expect(matches.find(({ entity }) => entity === "requests")?.columns).toEqual({
+    customer_id: "demandeur",
+    type_raccordement: "type_raccordement",
+    usage: null,
+    address: "adresse",
+    city: "ville",
+    zip_code: "code_postal",
+    phase: null,
+    power_kva: "puissance",
+    is_viabilise: "viabilise",
+    status: "statut",
+  });
+});
+
+it("counts what a backfill would send, and says where it can not know", () => {
+  expect(report.isReady).toBe(true);
+  expect(report.routes.map(({ route, backfill }) => [route, backfill])).toEqual([
+    ["lead", 2],
+    ["request", 1],
+    ["request, by its customer", null],
+    ["payment_session", 1],
+    ["payment_intent", 0],
+    ["payment_status", 1],
+    ["order_confirmation", 0],
+  ]);
+  const order = report.routes.at(-1);
+  expect(order?.doubts.join()).toContain("which statut of public.commandes means confirmed?");
+  expect(order?.sql.split("\n").every((line) => line.startsWith("--"))).toBe(true);
+});
+
+it("changes nothing, and says so of itself to people", async () => {
+  const { postgresUrl } = await createTestDatabase({ name: "foreign", build: buildForeign });
+  const before = await withClient(postgresUrl, (client) => readCatalog(client, SCHEMAS));
+  const { exitCode, stdout } = await script("preflight.ts", [postgresUrl]);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/previent_le_crm +public\.previent_le_crm +sends by itself/);
+  expect(stdout).toMatch(/horodate +public\.horodate +goes on as before/);
+  expect(stdout).toContain("Ready; ");
+  expect(
+    diffCatalogs(before, await withClient(postgresUrl, (client) => readCatalog(client, SCHEMAS))),
+  ).toEqual([]);
+});
+
+it("its calls run as they stand, and the function understands the records", async () => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  await installFromSource(url, ["crm_sync"]);
+  for (const { sql } of report.routes) await client.query(sql);
+  await client.query(`
+    select vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    select vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+    update crm_sync.settings set is_running = true;
+    insert into prospects (courriel, prenom, nom, code_postal) values ('zoe@example.test', 'Zoé', 'Example', '01000');
+    update demandes set statut = 'envoyée' where statut = 'brouillon';
+    insert into paiements (demande_id, payment_intent, montant, devise, statut)
+    values ('30000000-0000-4000-8000-000000000001', 'pi_test_example', 9900, 'eur', 'succeeded');
+    update clients set telephone = '01 02 03 04 05';
+  `);
+  for (let count = 0; count < 6; count += 1) {
+    await client.query(`
+      select crm_sync.tick(now() + '1 hour');
+      update crm_sync.deliveries set status = 'delivered', finished_at = now(), envelope_id = null where status = 'in_flight';
+      select crm_sync._wake_forgotten_keys();
+    `);
+  }
+  const { rows } = await client.query<{ route: string; record: string }>(
+    "select route, record::text from crm_sync.deliveries where status = 'delivered' order by delivery_id",
+  );
+  const payloads = rows.map(({ route, record }) => [
+    route,
+    routeNamed(route)?.prepare(parseJson(record), {
+      capturedAt: "2026-11-22T10:00:00Z",
+      site: "https://example.test",
+    }),
+  ]);
+  expect(JSON.parse(JSON.stringify(payloads))).toMatchObject([
+    [
+      "lead",
+      {
+        payload: {
+          email: "zoe@example.test",
+          firstName: "Zoé",
+          lastName: "Example",
+          postalCode: "01000",
+        },
+      },
+    ],
+    [
+      "request",
+      { payload: { email: "eva@example.test", address: "1 rue Example", status: "envoyée" } },
+    ],
+    [
+      "payment_intent",
+      { payload: { payment_intent_id: "pi_test_example", email: "eva@example.test" } },
+    ],
+    ["payment_status", { payload: { payment_status: "paid", address: "1 rue Example" } }],
+    ["request", { payload: { phone: "01 02 03 04 05" } }],
+    ["request", { payload: { phone: "01 02 03 04 05" } }],
+  ]);
+});
+
+it("an empty database is not ready, and no such database is told without its password", async () => {
+  const { postgresUrl } = await createTestDatabase();
+  const empty = await script("preflight.ts", [postgresUrl]);
+  expect(empty.exitCode).toBe(1);
+  expect(empty.stdout).toContain("None looks like leads, customers, requests, payments or orders.");
+  const none = await script("preflight.ts", [
+    "postgres://postgres:obviously-fake@127.0.0.1:1/postgres",
+  ]);
+  expect(none.exitCode).toBe(1);
+  expect(none.stderr).not.toContain("obviously-fake");
+});
+
+async function buildForeign({ postgresUrl }: { postgresUrl: string }): Promise<void> {
+  const sql = readFileSync(new URL("foreign-project.sql", import.meta.url), "utf8");
+  await withClient(postgresUrl, (client) => client.query(sql));
+}
