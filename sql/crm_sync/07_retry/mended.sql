@@ -33,8 +33,10 @@ as $$
 declare
     v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
 begin
-    -- No row, no columns to compare, or the same values: nothing was mended.
-    if not v_rows -> 0 @> p_told then
+    -- No row, no columns to compare, or the same values: nothing was mended. As text: a record may hold 42 as "42".
+    if v_rows -> 0 is not null and exists (
+        select from jsonb_each_text(p_told) as told where v_rows -> 0 ->> told.key is distinct from told.value
+    ) then
         perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows, array[p_route]);
     end if;
 exception when others then
