@@ -1,4 +1,4 @@
-/** A project that had its tables before us: after the uninstall its catalog, its rows and pg_cron's jobs are as they were. */
+/** A project that had its tables before us (the first test has the server to itself, whose roles are all databases'): after the uninstall its catalog, its rows and pg_cron's jobs are as they were. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
@@ -21,7 +21,11 @@ it("nothing of ours, and everything of theirs", async () => {
   await client.query(
     "insert into cron.job_run_details (runid, jobid, command) values (1, 1, crm_sync._tick_command()), (2, 1, 'select theirs()')",
   );
+  await expect(client.query(UNINSTALL)).rejects.toMatchObject({ message: "crm-sync is running" });
+  await client.query("select crm_sync.stop()");
+  await client.query("alter table leads rename to their_leads");
   await client.query(UNINSTALL);
+  await client.query("alter table their_leads rename to leads");
   expect(diffCatalogs(before, await readCatalog(client, SCHEMAS))).toEqual([]);
   expect(await all(client, "select email from leads")).toEqual([{ email: "ada@example.test" }]);
   expect(await all(client, "select jobname from cron.job")).toEqual([{ jobname: "theirs" }]);
@@ -50,20 +54,59 @@ it("what has not arrived is not thrown away unasked", async () => {
   expect(diffCatalogs(before, await readCatalog(client, SCHEMAS))).toEqual([]);
 });
 
-it("a view of theirs over ours stops it, and a role that has members stays", async () => {
+it("a change of a customer that nobody has looked at yet is not thrown away either", async () => {
   const { client } = await openInstalled();
-  await client.query("create view public.their_log as select * from crm_sync.delivery_log");
+  await client.query("insert into customers (email) values ('eva@example.test')");
+  await client.query("update customers set phone = '01 02 03 04 05'");
   await expect(client.query(UNINSTALL)).rejects.toMatchObject({
-    message: "views outside of crm_sync read it: their_log",
+    message: "not everything has arrived: 1 still to be looked at",
   });
-  await client.query(
-    "drop view public.their_log; create role theirs_reads; grant crm_sync_reader to theirs_reads",
-  );
+});
+
+it.each([
+  [
+    "a view",
+    "create view public.theirs as select * from crm_sync.delivery_log",
+    "rule _RETURN on view theirs",
+  ],
+  [
+    "a view that calls a function",
+    "create view public.theirs as select crm_sync.row_status('public.leads', id::text) from leads",
+    "rule _RETURN on view theirs",
+  ],
+  [
+    "a check",
+    "alter table leads add constraint theirs check (crm_sync.is_present(email))",
+    "constraint theirs on table leads",
+  ],
+  [
+    "a generated column",
+    "alter table leads add column theirs boolean generated always as (crm_sync.is_present(email)) stored",
+    "theirs of table leads",
+  ],
+  [
+    "a function",
+    "create function public.theirs() returns text language plpgsql as $$ begin return crm_sync.version(); end $$",
+    "function theirs()",
+  ],
+])("%s of theirs over ours stops it", async (_, sql, name) => {
+  const { client } = await openInstalled();
+  await client.query(sql);
+  await expect(client.query(UNINSTALL)).rejects.toMatchObject({
+    code: "2BP01",
+    message: expect.stringContaining(name),
+  });
+  expect(await all(client, "select count(*)::int from crm_sync.settings")).toEqual([{ count: 1 }]);
+});
+
+it("a role that has members stays", async () => {
+  const { client } = await openInstalled();
+  const notices: (string | undefined)[] = [];
+  client.on("notice", ({ message }) => notices.push(message));
+  await client.query("create role theirs_reads; grant crm_sync_reader to theirs_reads");
   await client.query(UNINSTALL);
-  expect(
-    await all(client, "select rolname from pg_roles where rolname like 'crm\\_sync%'"),
-  ).toEqual([{ rolname: "crm_sync_reader" }]);
-  await client.query("drop role theirs_reads; drop role crm_sync_reader");
+  expect(notices).toContain("role crm_sync_reader stays: it has members");
+  await client.query("drop role theirs_reads");
 });
 
 /** Their tables, a job and a secret of theirs; then ours on top, and attached. */
