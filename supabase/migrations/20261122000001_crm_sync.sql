@@ -77,12 +77,21 @@ returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_place text := nullif(current_setting('crm_sync.place', true), '');
 begin
-    -- A copy made by dump is another server or database; one made of files goes on in another timeline.
-    return format('%s/%s/%s',
-        (select control.system_identifier from pg_control_system() as control),
-        (select control.timeline_id from pg_control_checkpoint() as control),
-        (select databases.oid from pg_database as databases where databases.datname = current_database()));
+    if pg_is_in_recovery() then
+        return null;
+    end if;
+    -- Asked at each commit. Server and database of a session stay, and the first is read from a file: looked up once.
+    if v_place is null then
+        v_place := format('%s/%%s/%s',
+            (select control.system_identifier from pg_control_system() as control),
+            (select databases.oid from pg_database as databases where databases.datname = current_database()));
+        perform set_config('crm_sync.place', v_place, false);
+    end if;
+    -- The timeline of what is written now; the control file says that of the last checkpoint, for minutes after a promotion.
+    return format(v_place, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int);
 exception when insufficient_privilege then
     return null;
 end;
@@ -93,19 +102,12 @@ returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_here text := nullif(current_setting('crm_sync.server', true), '');
 begin
-    -- Asked at each commit; a session does not move, so it looks once.
-    if v_here is null then
-        v_here := crm_sync._server_identity();
-        perform set_config('crm_sync.server', v_here, false);
-    end if;
-    return coalesce(p_started_on <> v_here, false);
+    return coalesce(p_started_on <> crm_sync._server_identity(), false);
 end;
 $$;
 
-comment on function crm_sync._server_identity() is 'Server, timeline and database; null where that may not be asked.';
+comment on function crm_sync._server_identity() is 'Server, timeline and database; null where that may not be asked, and on a standby.';
 comment on function crm_sync._is_a_copy(text) is 'Whether start() was called elsewhere; false where nobody knows.';
 
 revoke all on function crm_sync._server_identity(), crm_sync._is_a_copy(text) from public;
@@ -3360,8 +3362,10 @@ as $$
 declare
     v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
 begin
-    -- No row, no columns to compare, or the same values: nothing was mended.
-    if not v_rows -> 0 @> p_told then
+    -- No row, no columns to compare, or the same values: nothing was mended. As text: a record may hold 42 as "42".
+    if v_rows -> 0 is not null and exists (
+        select from jsonb_each_text(p_told) as told where v_rows -> 0 ->> told.key is distinct from told.value
+    ) then
         perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows, array[p_route]);
     end if;
 exception when others then
@@ -5234,7 +5238,7 @@ begin
     where runs.runid in (
         select old.runid
         from cron.job_run_details as old
-        where (old.command = crm_sync._tick_command() or old.command like 'select crm\_sync.%')
+        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'select crm\_sync.%'])
           and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
         limit p_batch
     );
@@ -5756,6 +5760,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- A copy speaks of nothing else: its troubles are nobody's, and go to the original's chat.
+    if crm_sync._is_a_copy((select settings.started_on from crm_sync.settings)) then
+        return array['restored_copy'];
+    end if;
     -- missing_rows reads tables: every quarter of an hour. Of alerts that do not arrive no alert can tell.
     return array(
         select checks.name
@@ -6603,7 +6611,8 @@ begin
     cross join lateral (
         select runs.status, runs.start_time
         from cron.job_run_details as runs
-        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed')
+        -- A run that goes on may take a minute, and came after the one that failed.
+        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed', 'running')
         order by runs.runid desc
         limit 1
     ) as last
@@ -6649,8 +6658,10 @@ begin
     -- While requests are under way one run ticks again and again, each time in a transaction of its own.
     select greatest(runs.start_time, sessions.xact_start) into v_last
     from cron.job_run_details as runs
-    left join pg_stat_activity as sessions on sessions.pid = runs.job_pid and runs.status = 'running'
-    where runs.jobid = v_job.jobid and runs.status <> 'failed'
+    left join pg_stat_activity as sessions
+      on sessions.pid = runs.job_pid and runs.status = 'running' and sessions.backend_start <= runs.start_time
+    -- One that is still connecting has not begun.
+    where runs.jobid = v_job.jobid and runs.status <> 'failed' and runs.start_time is not null
     order by runs.runid desc
     limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
@@ -7446,6 +7457,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if to_regclass('cron.job') is null then
+        return;
+    end if;
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
     perform cron.unschedule(jobs.jobid) from cron.job as jobs 
     where jobs.jobname = any (crm_sync._jobs());
@@ -7557,7 +7571,7 @@ as $$
     select 'do $tick$ begin loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(); end loop; end $tick$'
 $$;
 
-create function crm_sync._shall_tick_again(p_for interval default '5 minutes', p_pause interval default '0.25 seconds')
+create function crm_sync._shall_tick_again(p_for interval default '1 minute', p_pause interval default '0.25 seconds')
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -7567,12 +7581,14 @@ declare
     -- From the first tick to the last it is one statement, which ends before it is ended.
     v_for     interval := case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
 begin
+    -- Settings before envelopes, as in the tick: whoever alters both meets no deadlock.
     if clock_timestamp() >= statement_timestamp() + v_for
+        or not (select settings.is_running from crm_sync.settings)
         or not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
         return false;
     end if;
     perform pg_sleep_for(p_pause);
-    -- Asked after the pause: who has called stop() meanwhile meets no tick.
+    -- Once more after the pause: who has called stop() meanwhile meets no tick.
     return (select settings.is_running from crm_sync.settings);
 end;
 $$;

@@ -116,7 +116,7 @@ begin
     where runs.runid in (
         select old.runid
         from cron.job_run_details as old
-        where (old.command = crm_sync._tick_command() or old.command like 'select crm\_sync.%')
+        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'select crm\_sync.%'])
           and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
         limit p_batch
     );

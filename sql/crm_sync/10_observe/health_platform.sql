@@ -150,7 +150,8 @@ begin
     cross join lateral (
         select runs.status, runs.start_time
         from cron.job_run_details as runs
-        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed')
+        -- A run that goes on may take a minute, and came after the one that failed.
+        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed', 'running')
         order by runs.runid desc
         limit 1
     ) as last
@@ -196,8 +197,10 @@ begin
     -- While requests are under way one run ticks again and again, each time in a transaction of its own.
     select greatest(runs.start_time, sessions.xact_start) into v_last
     from cron.job_run_details as runs
-    left join pg_stat_activity as sessions on sessions.pid = runs.job_pid and runs.status = 'running'
-    where runs.jobid = v_job.jobid and runs.status <> 'failed'
+    left join pg_stat_activity as sessions
+      on sessions.pid = runs.job_pid and runs.status = 'running' and sessions.backend_start <= runs.start_time
+    -- One that is still connecting has not begun.
+    where runs.jobid = v_job.jobid and runs.status <> 'failed' and runs.start_time is not null
     order by runs.runid desc
     limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then

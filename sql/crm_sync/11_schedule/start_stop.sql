@@ -47,6 +47,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if to_regclass('cron.job') is null then
+        return;
+    end if;
     -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
     perform cron.unschedule(jobs.jobid) from cron.job as jobs 
     where jobs.jobname = any (crm_sync._jobs());

@@ -11,7 +11,7 @@ as $$
     select 'do $tick$ begin loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(); end loop; end $tick$'
 $$;
 
-create function crm_sync._shall_tick_again(p_for interval default '5 minutes', p_pause interval default '0.25 seconds')
+create function crm_sync._shall_tick_again(p_for interval default '1 minute', p_pause interval default '0.25 seconds')
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -21,12 +21,14 @@ declare
     -- From the first tick to the last it is one statement, which ends before it is ended.
     v_for     interval := case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
 begin
+    -- Settings before envelopes, as in the tick: whoever alters both meets no deadlock.
     if clock_timestamp() >= statement_timestamp() + v_for
+        or not (select settings.is_running from crm_sync.settings)
         or not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
         return false;
     end if;
     perform pg_sleep_for(p_pause);
-    -- Asked after the pause: who has called stop() meanwhile meets no tick.
+    -- Once more after the pause: who has called stop() meanwhile meets no tick.
     return (select settings.is_running from crm_sync.settings);
 end;
 $$;
