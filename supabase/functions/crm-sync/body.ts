@@ -16,7 +16,8 @@ export async function readBody(
 ): Promise<BodyStart> {
   if (!body) return { text: "", cut: false };
   const reader = openReader(body);
-  const chunks: Uint8Array[] = [];
+  let bytes: Uint8Array = new Uint8Array(BUFFER_BYTES);
+  let length = 0;
   let left = limit.bytes;
   let cut = false;
   const stop = () => {
@@ -26,7 +27,10 @@ export async function readBody(
   const timer = limit.ms === undefined ? undefined : setTimeout(stop, limit.ms);
   try {
     for (let chunk = await reader.read(); !chunk.done && !cut; chunk = await reader.read()) {
-      chunks.push(chunk.value.subarray(0, left));
+      const kept = chunk.value.subarray(0, left);
+      if (length + kept.length > bytes.length) bytes = grown(bytes, length + kept.length);
+      bytes.set(kept, length);
+      length += kept.length;
       left -= chunk.value.byteLength;
       if (left < 0) stop();
     }
@@ -35,7 +39,7 @@ export async function readBody(
   } finally {
     clearTimeout(timer);
   }
-  return { text: UTF_8.decode(joined(chunks)), cut };
+  return { text: UTF_8.decode(bytes.subarray(0, length)), cut };
 }
 
 /** Into a small buffer of ours where the stream allows it: Deno's own takes 64 kB for each read of a short answer. */
@@ -52,23 +56,18 @@ function openReader(body: ReadableStream<Uint8Array>): Reader {
     read: async () => {
       const { done, value } = await reader.read(buffer);
       if (done || !value) return { done: true, value: undefined };
-      const chunk = value.slice();
+      // Read before the next one fills it again.
       buffer = new Uint8Array(value.buffer);
-      return { done: false, value: chunk };
+      return { done: false, value };
     },
   };
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [first = new Uint8Array()] = chunks;
-  if (chunks.length <= 1) return first;
-  const all = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0));
-  let length = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, length);
-    length += chunk.length;
-  }
-  return all;
+/** Twice as long, or as long as needed: a body of single bytes takes no more room than any other. */
+function grown(bytes: Uint8Array, needed: number): Uint8Array {
+  const longer = new Uint8Array(Math.max(2 * bytes.length, needed));
+  longer.set(bytes);
+  return longer;
 }
 
 /** readBody for a response; a short one of known length takes the runtime's own, cheaper way. */
