@@ -1,9 +1,12 @@
 -- What start() and the migrations need, one row a check. Reads only; nothing is created or called.
 with facts as (
     select current_setting('server_version_num')::int as version,
+           (select string_to_array(substring(extversion from '^\d+\.\d+'), '.')::int[] from pg_catalog.pg_extension where extname = 'pg_cron') as pg_cron_number,
+           (select string_to_array(substring(extversion from '^\d+\.\d+'), '.')::int[] from pg_catalog.pg_extension where extname = 'pg_net') as pg_net_number,
            (select extversion from pg_catalog.pg_extension where extname = 'pg_net') as pg_net,
            (select extversion from pg_catalog.pg_extension where extname = 'pg_cron') as pg_cron,
-           to_regclass('vault.decrypted_secrets') as vault,
+           (select views.oid from pg_catalog.pg_class as views join pg_catalog.pg_namespace as namespaces on namespaces.oid = views.relnamespace
+            where namespaces.nspname = 'vault' and views.relname = 'decrypted_secrets') as vault,
            to_regnamespace('crm_sync') as ours,
            (select namespaces.nspname from pg_catalog.pg_extension join pg_catalog.pg_namespace as namespaces on namespaces.oid = extnamespace
             where extname = 'pgcrypto') as pgcrypto_in,
@@ -18,13 +21,13 @@ from facts
 cross join lateral (values
     ('postgres', case when version / 10000 between 15 and 17 then 'ok' else 'error' end,
      'Postgres ' || current_setting('server_version'), case when version / 10000 not between 15 and 17 then 'crm-sync runs on Postgres 15 to 17' end),
-    ('pg_net', case when pg_net is not null then 'ok' when exists (select from available where name = 'pg_net') then 'warning' else 'error' end,
-     coalesce('pg_net ' || pg_net, 'pg_net is not enabled'), case when pg_net is null then 'create extension pg_net; (Database → Extensions)' end),
-    ('pg_cron', case when pg_cron is not null and string_to_array(pg_cron, '.')::int[] < array[1, 5] then 'error'
+    ('pg_net', case when pg_net_number < array[0, 19] then 'warning' when pg_net is not null then 'ok' when exists (select from available where name = 'pg_net') then 'warning' else 'error' end,
+     coalesce('pg_net ' || pg_net, 'pg_net is not enabled'), case when pg_net_number < array[0, 19] then 'before 0.19 nobody can wake it: what it drops is found only by its lease' when pg_net is null then 'create extension pg_net; (Database → Extensions)' end),
+    ('pg_cron', case when pg_cron_number < array[1, 5] then 'error'
                      when pg_cron is not null then 'ok' when exists (select from available where name = 'pg_cron') then 'warning' else 'error' end,
      coalesce('pg_cron ' || pg_cron, 'pg_cron is not enabled'),
      case when pg_cron is null then 'create extension pg_cron; (Database → Extensions)'
-          when string_to_array(pg_cron, '.')::int[] < array[1, 5] then 'schedules by seconds need pg_cron 1.5: update it, or start(''* * * * *'')' end),
+          when pg_cron_number < array[1, 5] then 'schedules by seconds need pg_cron 1.5: update it, or start(''* * * * *'')' end),
     ('vault', case when vault is not null then 'ok' else 'error' end,
      case when vault is not null then 'Vault is there' else 'no vault.decrypted_secrets' end,
      case when vault is null then 'create extension supabase_vault cascade;' end),

@@ -1,20 +1,23 @@
 /**
  * attach() calls for a project's own tables, after sql/app/attachments.sql: the record that the function gets has the
- * contract's names, whatever the columns are called. What a person must look at is said in a comment; a call that can not
- * work, or would guess, is commented out as a whole.
+ * contract's names, whatever the columns are called. What a person should know stands above a call; one that can not work,
+ * or would guess, is commented out.
  */
 import pg from "pg";
-import type { Match } from "./match.ts";
+import type { Column, Match } from "./match.ts";
 import type { Entity } from "./vocabulary.ts";
 
-/** Values of the status column, as they are in the table; empty: not looked, or none. */
-export type StatusWords = Partial<Record<"draft" | "succeeded" | "refunded" | "confirmed", string>>;
+export type StatusWord = "draft" | "succeeded" | "refunded" | "confirmed";
+
+/** For each word of the contract the values of the status column that mean it; absent: none is known. */
+export type StatusWords = Partial<Record<StatusWord, string[]>>;
 
 export interface Proposal {
   route: string;
   sql: string;
-  /** Empty: can be run as it stands. */
+  /** What to look at; empty: nothing. */
   doubts: string[];
+  isCommentedOut: boolean;
   /** Counts, up to a limit, the rows that a backfill of the route would send; null: it sends none. */
   countSql: string | null;
 }
@@ -22,29 +25,31 @@ export interface Proposal {
 /** More than so many rows are not counted. */
 export const COUNT_LIMIT = 100_000;
 
-const ident = pg.escapeIdentifier;
+const EVENTS = ["payment_session", "payment_intent", "order_confirmation"];
 const literal = pg.escapeLiteral;
 /** Plain where Postgres reads it so. */
-const plain = (text: string) => (/^[a-z_][a-z0-9_]*$/.test(text) ? text : ident(text));
+const plain = (text: string) =>
+  /^[a-z_][a-z0-9_]*$/.test(text) ? text : pg.escapeIdentifier(text);
 
 export function propose(matches: readonly Match[], words: StatusWords): Proposal[] {
   const of = (entity: Entity) => matches.find((match) => match.entity === entity);
   const [leads, customers, requests, payments, orders] = (
     ["leads", "customers", "requests", "payments", "orders"] as const
   ).map(of);
-  const proposals: Proposal[] = [];
-  if (leads) proposals.push(leadCall(leads));
-  if (requests) proposals.push(requestCall(requests, customers, payments, words));
-  if (requests && customers) proposals.push(relatedCall(customers, requests));
-  if (payments) {
-    proposals.push(
-      creationCall("payment_session", payments, requests, customers),
-      creationCall("payment_intent", payments, requests, customers),
-      paidCall(payments, requests, customers, words),
-    );
-  }
-  if (orders) proposals.push(orderCall(orders, words));
-  return proposals;
+  return [
+    ...(leads ? [leadCall(leads)] : []),
+    ...(requests ? [requestCall(requests, customers, payments, words)] : []),
+    ...(requests && customers ? [relatedCall(customers, requests, words)] : []),
+    ...(payments
+      ? [
+          creationCall("payment_session", payments, requests, customers),
+          creationCall("payment_intent", payments, requests, customers),
+          paidCall(payments, requests, customers, words),
+        ]
+      : []),
+    ...(orders ? [orderCall(orders, words)] : []),
+    ...personCall(leads, customers),
+  ];
 }
 
 function leadCall(leads: Match): Proposal {
@@ -60,37 +65,46 @@ function requestCall(
   payments: Match | undefined,
   words: StatusWords,
 ): Proposal {
-  const status = columnOf(requests, "status");
-  const paid = payments?.columns.status
-    ? `exists (
-            select from ${payments.table.qualified} as paid
-            where paid.${columnOf(payments, "request_id")} = this.${keyOf(requests)}
-              and (paid.${columnOf(payments, "status")} in (${literal(words.succeeded ?? "succeeded")}, ${literal(words.refunded ?? "refunded")})
-                   or crm_sync.has_fired(${literal(payments.table.qualified)}, paid.${keyOf(payments)}::text, 'payment_status'))
-        )`
-    : "false";
+  const paid = payments?.faults.length === 0 ? payments : undefined;
+  const hasPaid =
+    paid &&
+    `exists (
+            select from ${paid.table.qualified} as paid
+            where paid.${columnOf(paid, "request_id")} = this.${keyOf(requests)}
+              and (${textOf(paid, "status", "paid")} in (${list([...valuesOf(words, "succeeded"), ...valuesOf(words, "refunded")])})
+                   or crm_sync.has_fired(${literal(paid.table.qualified)}, paid.${keyOf(paid)}::text, 'payment_status'))
+        )`;
   return attachCall("request", requests, {
     orderingKey: `'request:' || new.${keyOf(requests)}`,
     fields: Object.keys(requests.columns),
-    condition: `new.${status} <> ${literal(words.draft ?? "draft")}`,
+    condition: isNoDraft(requests, words),
     joined: [
       ["customer", customerOf(customers, `this.${columnOf(requests, "customer_id")}`)],
-      ["has_succeeded_payment", paid],
+      ["has_succeeded_payment", hasPaid ?? "false"],
     ],
-    doubts: [...without(customers, "customers"), ...guessed(words, "draft", requests)],
+    doubts: paid ? [] : ["no payments to look at: every request is told as pending"],
+    questions: [...joinFaults(customers, "customers"), ...unknownWord(words, "draft", requests)],
   });
 }
 
-function relatedCall(customers: Match, requests: Match): Proposal {
+function relatedCall(customers: Match, requests: Match, words: StatusWords): Proposal {
   const watched = Object.values(customers.columns).filter((column) => column !== null);
   const sql = `select crm_sync.attach_related(
     ${literal(customers.table.qualified)}, 'request', ${literal(requests.table.qualified)},
     p_watched => ${array(watched)},
-    p_affected => $$select affected.${keyOf(requests)}::text from ${requests.table.qualified} as affected
-                    where affected.${columnOf(requests, "customer_id")} = new.${keyOf(customers)}$$
+    p_affected => ${quoted(`select affected.${keyOf(requests)}::text from ${requests.table.qualified} as affected
+                    where affected.${columnOf(requests, "customer_id")} = new.${keyOf(customers)}`)}
 );`;
-  const faults = [...customers.faults, ...requests.faults];
-  return { ...settled("request, by its customer", sql, faults, customers.doubts), countSql: null };
+  const reasons = [
+    ...requests.questions,
+    ...requests.faults,
+    ...unknownWord(words, "draft", requests),
+  ];
+  const broken = reasons.length > 0 ? ["the request's call above is commented out"] : [];
+  return {
+    ...settled("request, by its customer", sql, [...customers.faults, ...broken], customers.doubts),
+    countSql: null,
+  };
 }
 
 function creationCall(
@@ -99,21 +113,22 @@ function creationCall(
   requests: Match | undefined,
   customers: Match | undefined,
 ): Proposal {
-  const session = columnOf(payments, "stripe_session_id");
-  const intent = columnOf(payments, "stripe_payment_intent_id");
+  const is = (row: string, field: string) => `crm_sync.is_present(${textOf(payments, field, row)})`;
+  const [session, intent] = ["stripe_session_id", "stripe_payment_intent_id"] as const;
+  const filled = (field: string) => `coalesce(${textOf(payments, field, "new")}, '') <> ''`;
   return attachCall(route, payments, {
     orderingKey: requestKey(payments),
     fields: Object.keys(payments.columns),
     condition:
       route === "payment_session"
-        ? `crm_sync.is_present(new.${session})
+        ? `${is("new", session)}
         and not crm_sync.has_fired(${literal(payments.table.qualified)}, new.${keyOf(payments)}::text, 'payment_intent')`
-        : `crm_sync.is_present(new.${intent}) and not crm_sync.is_present(new.${session})`,
-    transition: `not crm_sync.is_present(old.${session}) and not crm_sync.is_present(old.${intent})`,
+        : `${is("new", intent)} and not ${is("new", session)}`,
     rows:
       route === "payment_session"
-        ? `new.${session} <> ''`
-        : `new.${intent} <> '' and coalesce(new.${session}, '') = ''`,
+        ? filled(session)
+        : `${filled(intent)} and not ${filled(session)}`,
+    transition: `not ${is("old", session)} and not ${is("old", intent)}`,
     joined: [
       [
         "customer",
@@ -124,7 +139,7 @@ function creationCall(
         ]),
       ],
     ],
-    doubts: [...without(requests, "requests"), ...without(customers, "customers")],
+    questions: [...joinFaults(requests, "requests"), ...joinFaults(customers, "customers")],
   });
 }
 
@@ -134,43 +149,66 @@ function paidCall(
   customers: Match | undefined,
   words: StatusWords,
 ): Proposal {
-  const status = columnOf(payments, "status");
-  const succeeded = literal(words.succeeded ?? "succeeded");
+  const status = textOf(payments, "status", "new");
+  const before = textOf(payments, "status", "old");
+  const succeeded = list(valuesOf(words, "succeeded"));
   const request = requests
-    ? `(select ${objectOf(requests, ["id", ...Object.keys(requests.columns)], "picked", "            ")}
+    ? `(select ${objectOf(requests, ["id", ...Object.keys(requests.columns)], statusOf(requests, words))}
             from ${requests.table.qualified} as picked where picked.${keyOf(requests)} = this.${columnOf(payments, "request_id")})`
     : "null";
   return attachCall("payment_status", payments, {
     orderingKey: requestKey(payments),
     fields: ["request_id", "stripe_session_id", "stripe_payment_intent_id", "amount"],
     watched: ["request_id", "stripe_session_id", "stripe_payment_intent_id", "amount", "status"],
-    condition: `new.${status} = ${succeeded}`,
-    transition: `old.${status} is distinct from ${succeeded}`,
+    condition: `${status} in (${succeeded})`,
+    transition: `(${before} in (${succeeded})) is not true`,
     joined: [
       ["request", request],
       ["customer", customerOf(customers, customerOfRequest(payments, requests))],
     ],
-    doubts: [
-      ...without(requests, "requests"),
-      ...without(customers, "customers"),
-      ...guessed(words, "succeeded", payments),
+    questions: [
+      ...joinFaults(requests, "requests"),
+      ...joinFaults(customers, "customers"),
+      ...unknownWord(words, "succeeded", payments),
     ],
   });
 }
 
 function orderCall(orders: Match, words: StatusWords): Proposal {
-  const status = columnOf(orders, "status");
-  const confirmed = literal(words.confirmed ?? "confirmed");
+  const confirmed = list(valuesOf(words, "confirmed"));
   return attachCall("order_confirmation", orders, {
     orderingKey: `'order:' || new.${keyOf(orders)}`,
     fields: Object.keys(orders.columns),
-    condition: `new.${status} = ${confirmed}`,
-    transition: `old.${status} is distinct from ${confirmed}`,
-    doubts: guessed(words, "confirmed", orders),
+    condition: `${textOf(orders, "status", "new")} in (${confirmed})`,
+    transition: `(${textOf(orders, "status", "old")} in (${confirmed})) is not true`,
+    questions: unknownWord(words, "confirmed", orders),
   });
 }
 
-const EVENTS = ["payment_session", "payment_intent", "order_confirmation"];
+/** By which columns export_person() and erase_person() find somebody, where they have other names than ours. */
+function personCall(...people: (Match | undefined)[]): Proposal[] {
+  const named = (field: string) => people.flatMap((match) => match?.columns[field] ?? []);
+  const others = (field: string, known: string[]) =>
+    named(field).filter((column) => !known.includes(column));
+  const sets = [
+    ["email_columns", others("email", ["email", "client_email"])],
+    ["phone_columns", others("phone", ["phone", "client_phone"])],
+  ] as const;
+  const changes = sets
+    .filter(([, columns]) => columns.length > 0)
+    .map(([setting, columns]) => `${setting} = ${setting} || ${array([...new Set(columns)])}`);
+  if (changes.length === 0) return [];
+  const sql = `update crm_sync.settings set ${changes.join(", ")};`;
+  return [
+    {
+      route: "export_person(), erase_person()",
+      sql,
+      doubts: [],
+      isCommentedOut: false,
+      countSql: null,
+    },
+  ];
+}
 
 interface Call {
   orderingKey: string;
@@ -184,60 +222,61 @@ interface Call {
   /** Further fields of the record. */
   joined?: [field: string, sql: string][];
   doubts?: string[];
+  questions?: string[];
 }
 
 function attachCall(route: string, match: Match, call: Call): Proposal {
   const { table, columns } = match;
-  const isSame = (field: string) => columns[field] === field && !isNumericId(match, field);
+  const isSame = (field: string) =>
+    columnNamed(match, field)?.name === field && !needsCast(match, field);
   const watched = (call.watched ?? call.fields).flatMap((field) => columns[field] ?? []);
-  const renamed = call.fields.filter((field) => !isSame(field));
-  const hasPlainId = keyOf(match) === "id" && !isNumericId(match, "id");
   const joined = [
-    ...(hasPlainId ? [] : [["id", sqlOf(match, "id", "this")] as [string, string]]),
-    ...renamed.map((field): [string, string] => [field, sqlOf(match, field, "this")]),
+    ...["id", ...call.fields]
+      .filter((field) => !isSame(field))
+      .map((field): [string, string] => [field, sqlOf(match, field, "this")]),
     ...(call.joined ?? []),
   ];
   // Of an event's own row the capture sees nothing but these, so what is renamed must be among them.
-  const kept = EVENTS.includes(route)
-    ? [...new Set([...table.primary_key, ...watched])]
-    : [...(hasPlainId ? ["id"] : []), ...call.fields.filter(isSame)];
+  const kept = EVENTS.includes(route) ? watched : call.fields.filter(isSame);
   const lines = [
     `${literal(table.qualified)}, ${literal(route)}`,
     `p_watched => ${array(watched)}`,
-    `p_columns => ${array(kept.length > 0 ? kept : [keyOf(match)])}`,
-    `p_ordering_key => $$${call.orderingKey}$$`,
-    ...(call.condition ? [`p_condition => $$${call.condition}$$`] : []),
-    ...(call.transition ? [`p_transition => $$${call.transition}$$`] : []),
+    `p_columns => ${array([...new Set([...table.primary_key, ...kept])])}`,
+    `p_ordering_key => ${quoted(call.orderingKey)}`,
+    ...(call.condition ? [`p_condition => ${quoted(call.condition)}`] : []),
+    ...(call.transition ? [`p_transition => ${quoted(call.transition)}`] : []),
     ...(joined.length > 0
       ? [
-          `p_joined => $$jsonb_build_object(\n        ${joined.map(([field, sql]) => `${literal(field)}, ${sql}`).join(",\n        ")}\n    )$$`,
+          `p_joined => ${quoted(`jsonb_build_object(\n        ${joined.map(([field, sql]) => `${literal(field)}, ${sql}`).join(",\n        ")}\n    )`)}`,
         ]
       : []),
   ];
   const sql = `select crm_sync.attach(\n    ${lines.join(",\n    ")}\n);`;
+  const reasons = [...match.faults, ...match.questions, ...(call.questions ?? [])];
+  const proposal = settled(route, sql, reasons, [...match.doubts, ...(call.doubts ?? [])]);
   const rows = `from ${table.qualified} as new where ${call.rows ?? call.condition ?? "true"}`;
   return {
-    ...settled(route, sql, match.faults, [...match.doubts, ...(call.doubts ?? [])]),
-    countSql:
-      match.faults.length > 0
-        ? null
-        : `select count(*)::int as count from (select ${rows} limit ${COUNT_LIMIT + 1}) as some_rows`,
+    ...proposal,
+    countSql: proposal.isCommentedOut
+      ? null
+      : `select count(*)::int as count from (select ${rows} limit ${COUNT_LIMIT + 1}) as some_rows`,
   };
 }
 
-/** With what is doubtful above it; commented out where it can not work. */
 function settled(
   route: string,
   sql: string,
-  faults: string[],
+  reasons: string[],
   doubts: string[],
 ): Omit<Proposal, "countSql"> {
-  const notes = [...faults, ...doubts].map((text) => `-- ${route}: ${text}\n`).join("");
-  const isBroken = faults.length > 0 || doubts.some((text) => text.startsWith("which "));
+  const all = [...reasons, ...doubts];
+  const notes = all.map((text) => `-- ${route}: ${text.replace(/\s+/g, " ")}\n`).join("");
+  const isCommentedOut = reasons.length > 0;
   return {
     route,
-    sql: notes + (isBroken ? sql.replace(/^/gm, "-- ") : sql),
-    doubts: [...faults, ...doubts],
+    sql: notes + (isCommentedOut ? sql.replace(/^/gm, "-- ") : sql),
+    doubts: all,
+    isCommentedOut,
   };
 }
 
@@ -247,7 +286,7 @@ function customerOf(
   fields = customers ? Object.keys(customers.columns) : [],
 ): string {
   if (!customers) return "null";
-  return `(select ${objectOf(customers, fields, "picked", "            ")}
+  return `(select ${objectOf(customers, fields)}
             from ${customers.table.qualified} as picked where picked.${keyOf(customers)} = ${id})`;
 }
 
@@ -256,30 +295,51 @@ function customerOfRequest(payments: Match, requests: Match | undefined): string
   return `(select asked.${columnOf(requests, "customer_id")} from ${requests.table.qualified} as asked where asked.${keyOf(requests)} = this.${columnOf(payments, "request_id")})`;
 }
 
-function objectOf(match: Match, fields: string[], alias: string, indent: string): string {
-  const pairs = fields.map((field) => `${literal(field)}, ${sqlOf(match, field, alias)}`);
-  return `jsonb_build_object(${pairs.join(`,\n${indent}    `)})`;
+function objectOf(match: Match, fields: string[], others: Record<string, string> = {}): string {
+  const pairs = fields.map(
+    (field) => `${literal(field)}, ${others[field] ?? sqlOf(match, field, "picked")}`,
+  );
+  return `jsonb_build_object(${pairs.join(",\n                ")})`;
+}
+
+/** The function knows a draft by one word. */
+function statusOf(requests: Match, words: StatusWords): Record<string, string> {
+  const drafts = valuesOf(words, "draft").filter((word) => word !== "draft");
+  if (drafts.length === 0) return {};
+  const status = textOf(requests, "status", "picked");
+  return { status: `case when ${status} in (${list(drafts)}) then 'draft' else ${status} end` };
+}
+
+function isNoDraft(requests: Match, words: StatusWords): string {
+  return `${textOf(requests, "status", "new")} not in (${list(valuesOf(words, "draft"))})`;
 }
 
 function sqlOf(match: Match, field: string, alias: string): string {
   const column = columnNamed(match, field);
   if (!column) return "null::text";
-  return `${alias}.${plain(column)}${isNumericId(match, field) ? "::text" : ""}`;
+  return `${alias}.${plain(column.name)}${needsCast(match, field) ? "::text" : ""}`;
 }
 
-/** An id is text to the function, and to receivers. */
-function isNumericId(match: Match, field: string): boolean {
+/** An id is text to the function, and to receivers; so is a postal code. */
+function needsCast(match: Match, field: string): boolean {
+  const isText = !["power_kva", "amount", "quantity", "unit_price", "total_amount"].includes(field);
+  return isText && columnNamed(match, field)?.category === "N";
+}
+
+/** For comparisons with words: an enum knows its own labels only. */
+function textOf(match: Match, field: string, alias: string): string {
   const column = columnNamed(match, field);
-  const isId = ["id", "customer_id", "request_id"].includes(field);
-  return isId && match.table.columns.find(({ name }) => name === column)?.category === "N";
+  const cast = column?.category === "S" ? "" : "::text";
+  return `${alias}.${plain(column?.name ?? field)}${cast}`;
 }
 
-function columnNamed({ columns, table }: Match, field: string): string | null {
-  return field === "id" ? (table.primary_key[0] ?? null) : (columns[field] ?? null);
+function columnNamed({ columns, table }: Match, field: string): Column | undefined {
+  const name = field === "id" ? table.primary_key[0] : columns[field];
+  return table.columns.find((column) => column.name === name);
 }
 
-function columnOf({ columns }: Match, field: string): string {
-  return plain(columns[field] ?? field);
+function columnOf(match: Match, field: string): string {
+  return plain(columnNamed(match, field)?.name ?? field);
 }
 
 function keyOf({ table }: Match): string {
@@ -287,22 +347,36 @@ function keyOf({ table }: Match): string {
 }
 
 function requestKey(payments: Match): string {
-  return `'request:' || coalesce(new.${columnOf(payments, "request_id")}, new.${keyOf(payments)})`;
+  return `'request:' || coalesce(new.${columnOf(payments, "request_id")}::text, new.${keyOf(payments)}::text)`;
 }
 
-function without(match: Match | undefined, entity: Entity): string[] {
-  return match
-    ? []
-    : [`no table of ${entity} was found: what is joined from it is null, and refused`];
+function joinFaults(match: Match | undefined, entity: Entity): string[] {
+  if (!match) return [`which table holds the ${entity}? None was found`];
+  return match.faults.map((fault) => `${match.table.qualified}: ${fault}`);
 }
 
-function guessed(words: StatusWords, word: keyof StatusWords, { columns, table }: Match): string[] {
+function valuesOf(words: StatusWords, word: StatusWord): string[] {
+  return words[word] ?? [word];
+}
+
+function unknownWord(words: StatusWords, word: StatusWord, match: Match): string[] {
   if (words[word] !== undefined) return [];
   return [
-    `which ${columns.status ?? "status"} of ${table.qualified} means ${word}? None of those in the table is known`,
+    `which ${columnOf(match, "status")} of ${match.table.qualified} means ${word}? None of the values that were seen is known`,
   ];
 }
 
+function list(values: string[]): string {
+  return values.map((value) => literal(value)).join(", ");
+}
+
 function array(names: string[]): string {
-  return `array[${names.map((one) => literal(one)).join(", ")}]`;
+  return `array[${list(names)}]`;
+}
+
+/** Between dollars, which the text itself does not hold. */
+function quoted(text: string): string {
+  let tag = "$$";
+  for (let number = 0; text.includes(tag); number += 1) tag = `$x${number}$`;
+  return `${tag}${text}${tag}`;
 }

@@ -4,9 +4,12 @@ select classes.oid::int as oid,
        classes.relname as name,
        format('%I.%I', namespaces.nspname, classes.relname) as qualified,
        classes.relispartition as is_partition,
-       greatest(classes.reltuples, 0)::bigint as about_rows,
+       case when classes.relkind = 'r' then greatest(classes.reltuples, 0)::float8 end as about_rows,
+       has_table_privilege(classes.oid, 'select') as can_read,
+       has_table_privilege(classes.oid, 'trigger') as can_attach,
        (
-           select coalesce(jsonb_agg(jsonb_build_object('name', attributes.attname, 'type', format_type(types.oid, null), 'category', types.typcategory)
+           select coalesce(jsonb_agg(jsonb_build_object('name', attributes.attname, 'type', format_type(types.oid, null), 'category', types.typcategory,
+                                       'labels', (select jsonb_agg(labels.enumlabel order by labels.enumsortorder) from pg_catalog.pg_enum as labels where labels.enumtypid = types.oid))
                                      order by attributes.attnum), '[]')
            from pg_catalog.pg_attribute as attributes
            join pg_catalog.pg_type as types on types.oid = attributes.atttypid
@@ -19,7 +22,7 @@ select classes.oid::int as oid,
            where keys.indrelid = classes.oid and keys.indisprimary
        ) as primary_key,
        (
-           select coalesce(jsonb_agg(jsonb_build_object('column', attributes.attname, 'target', keys.confrelid::int)), '[]')
+           select coalesce(jsonb_agg(jsonb_build_object('column', attributes.attname, 'target', keys.confrelid::int) order by attributes.attnum), '[]')
            from pg_catalog.pg_constraint as keys
            join pg_catalog.pg_attribute as attributes on attributes.attrelid = keys.conrelid and attributes.attnum = keys.conkey[1]
            where keys.conrelid = classes.oid and keys.contype = 'f' and cardinality(keys.conkey) = 1
@@ -30,6 +33,7 @@ select classes.oid::int as oid,
                       'calls', functions.oid::regproc::text,
                       -- A Database Webhook of Supabase, or one made by hand.
                       'posts', functions.pronamespace = to_regnamespace('supabase_functions') or functions.prosrc ~ '\mnet\.http_',
+                      'is_off', triggers.tgenabled = 'D',
                       'is_ours', functions.pronamespace = to_regnamespace('crm_sync'))
                   order by triggers.tgname), '[]')
            from pg_catalog.pg_trigger as triggers

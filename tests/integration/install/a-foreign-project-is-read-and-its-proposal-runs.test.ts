@@ -42,7 +42,7 @@ it("knows the tables by their French names, and their columns", () => {
     ["orders", "public.commandes"],
   ]);
   expect(matches.find(({ entity }) => entity === "requests")?.columns).toEqual({
-    customer_id: "demandeur",
+    customer_id: "client_id",
     type_raccordement: "type_raccordement",
     usage: null,
     address: "adresse",
@@ -64,9 +64,10 @@ it("counts what a backfill would send, and says where it can not know", () => {
     ["payment_session", 1],
     ["payment_intent", 0],
     ["payment_status", 1],
-    ["order_confirmation", 0],
+    ["order_confirmation", null],
+    ["export_person(), erase_person()", null],
   ]);
-  const order = report.routes.at(-1);
+  const order = report.routes.find(({ route }) => route === "order_confirmation");
   expect(order?.doubts.join()).toContain("which statut of public.commandes means confirmed?");
   expect(order?.sql.split("\n").every((line) => line.startsWith("--"))).toBe(true);
 });
@@ -76,7 +77,7 @@ it("changes nothing, and says so of itself to people", async () => {
   const before = await withClient(postgresUrl, (client) => readCatalog(client, SCHEMAS));
   const { exitCode, stdout } = await script("preflight.ts", [postgresUrl]);
   expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/previent_le_crm +public\.previent_le_crm +sends by itself/);
+  expect(stdout).toMatch(/previent_le_crm +public\.previent_le_crm +off; else it sends by itself/);
   expect(stdout).toMatch(/horodate +public\.horodate +goes on as before/);
   expect(stdout).toContain("Ready; ");
   expect(
@@ -140,6 +141,18 @@ it("its calls run as they stand, and the function understands the records", asyn
     ["payment_status", { payload: { payment_status: "paid", address: "1 rue Example" } }],
     ["request", { payload: { phone: "01 02 03 04 05" } }],
     ["request", { payload: { phone: "01 02 03 04 05" } }],
+  ]);
+});
+
+it("erases and exports a person by the columns of this project", async () => {
+  const { rows } = await withClient(url, (client) =>
+    client.query("select email_columns, phone_columns from crm_sync.settings"),
+  );
+  expect(rows).toEqual([
+    {
+      email_columns: ["email", "client_email", "courriel"],
+      phone_columns: ["phone", "client_phone", "telephone"],
+    },
   ]);
 });
 

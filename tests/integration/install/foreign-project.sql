@@ -29,8 +29,10 @@ create table public.demandes (
     code_postal      text,
     puissance        numeric,
     viabilise        boolean,
+    suivi_par        uuid references public.clients (id),
     statut           text default 'brouillon'
 );
+alter table public.demandes rename column demandeur to client_id;
 
 create table public.paiements (
     id                 uuid primary key default gen_random_uuid(),
@@ -69,7 +71,7 @@ alter table public.paiements disable trigger previent_le_crm;
 
 insert into public.prospects (courriel) values ('ada@example.test'), ('bob@example.test');
 insert into public.clients (id, email, nom_complet, "Type client") values ('20000000-0000-4000-8000-000000000001', 'eva@example.test', 'Eva Example', 'particulier');
-insert into public.demandes (id, demandeur, adresse, statut) values
+insert into public.demandes (id, client_id, adresse, statut) values
     ('30000000-0000-4000-8000-000000000001', '20000000-0000-4000-8000-000000000001', '1 rue Example', 'brouillon'),
     ('30000000-0000-4000-8000-000000000002', '20000000-0000-4000-8000-000000000001', '2 rue Example', 'envoyée');
 insert into public.paiements (demande_id, stripe_session_id, montant, devise, statut) values

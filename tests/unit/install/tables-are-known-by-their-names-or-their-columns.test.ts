@@ -9,6 +9,7 @@ const CATEGORIES: Record<string, string> = {
   numeric: "N",
   boolean: "B",
   timestamptz: "D",
+  date: "D",
 };
 
 let oids = 1;
@@ -21,7 +22,10 @@ function table(name: string, columns: Record<string, string>, more: Partial<Tabl
     qualified: `public.${name}`,
     is_partition: false,
     about_rows: 0,
+    can_read: true,
+    can_attach: true,
     columns: Object.entries(columns).map(([column, type]) => ({
+      labels: null,
       name: column,
       type,
       category: CATEGORIES[type] ?? "S",
@@ -68,22 +72,117 @@ test("a name alone is no lead", () => {
 
 test("an amount that is not whole is doubted, one of text more so", () => {
   const doubtsOf = (type: string) =>
-    matchTables([table("payments", { ...PAYMENTS, amount: type })])[0]?.doubts ?? [];
-  expect(doubtsOf("integer").join()).not.toContain("minor units");
-  expect(doubtsOf("numeric")).toContain(
-    "amount is numeric; the contract counts in whole minor units (cents)",
-  );
-  expect(doubtsOf("text")).toContain("amount is text, not number");
+    matchTables([table("payments", { ...PAYMENTS, amount: type })]).flatMap(
+      ({ questions, faults }) => [...questions, ...faults],
+    );
+  expect(doubtsOf("integer")).toEqual([]);
+  expect(doubtsOf("numeric")).toEqual([
+    "which unit is amount (numeric) in? The contract counts whole cents",
+  ]);
+  expect(doubtsOf("text")).toEqual(["amount is text, not number"]);
 });
 
 test.each([
   ["without primary key", { primary_key: [] }, "no primary key"],
   ["a partition", { is_partition: true }, "a partition: attach its root"],
+  [
+    "of several key columns",
+    { primary_key: ["tenant_id", "id"] },
+    "a primary key of several columns: write the call by hand",
+  ],
+  [
+    "of somebody else",
+    { can_attach: false },
+    "the role that asks may not read it, or make triggers on it",
+  ],
 ])("%s is commented out as a whole", (_, more, fault) => {
   const [proposal] = propose(matchTables([table("leads", LEADS, more)]), {});
   expect(proposal?.doubts).toContain(fault);
   expect(proposal?.sql.split("\n").every((line) => line.startsWith("-- "))).toBe(true);
   expect(proposal?.countSql).toBeNull();
+});
+
+const CUSTOMERS = { id: "uuid", email: "text", full_name: "text", siren: "text" };
+const REQUESTS = { id: "uuid", phase: "text", status: "text" };
+const requestsWith = (columns: Record<string, string>, keys: string[], idType = "uuid") => {
+  const customers = table("profiles", { ...CUSTOMERS, id: idType });
+  const foreign_keys = keys.map((column) => ({ column, target: customers.oid }));
+  return matchTables([customers, table("demandes", { ...REQUESTS, ...columns }, { foreign_keys })]);
+};
+
+test("of several references the one whose name is known is the customer", () => {
+  const matches = requestsWith({ assigned_to: "uuid", client_id: "uuid" }, [
+    "assigned_to",
+    "client_id",
+  ]);
+  expect(matches[1]?.columns.customer_id).toBe("client_id");
+  expect(matches[1]?.questions).toEqual([]);
+});
+
+test("of several references of unknown names none is believed", () => {
+  const matches = requestsWith({ assigned_to: "uuid", owner: "uuid" }, ["assigned_to", "owner"]);
+  expect(matches[1]?.questions).toEqual([
+    "which of assigned_to, owner is customer_id? All of them refer to public.profiles",
+  ]);
+  expect(propose(matches, {}).map(({ isCommentedOut }) => isCommentedOut)).toEqual([true, true]);
+});
+
+test("a reference of another type than the key is none", () => {
+  const matches = requestsWith({ customer_id: "text" }, [], "uuid");
+  expect(matches[1]?.questions).toEqual([
+    "which column of public.profiles does customer_id name? It is text, the key uuid",
+  ]);
+});
+
+test("all words for a draft are drafts, and the function is told its own", () => {
+  const matches = [
+    ...requestsWith({ client_id: "uuid" }, ["client_id"]),
+    ...matchTables([table("payments", { ...PAYMENTS, amount: "integer" })]),
+  ];
+  const sql = propose(matches, { draft: ["draft", "Brouillon"], succeeded: ["paid", "succeeded"] })
+    .map((proposal) => proposal.sql)
+    .join("\n");
+  expect(sql).toContain("new.status not in ('draft', 'Brouillon')");
+  expect(sql).toContain(
+    "case when picked.status in ('Brouillon') then 'draft' else picked.status end",
+  );
+  expect(sql).toContain("(old.status in ('paid', 'succeeded')) is not true");
+});
+
+test("a number that is told as text is written as text, a date that is no time is left out", () => {
+  const sqlOf = (name: string, columns: Record<string, string>) =>
+    propose(matchTables([table(name, columns)]), { confirmed: ["confirmed"] })[0]?.sql ?? "";
+  expect(sqlOf("leads", { ...LEADS, postal_code: "integer" })).toContain(
+    "'postal_code', this.postal_code::text",
+  );
+  const order = {
+    id: "integer",
+    order_number: "integer",
+    quantity: "integer",
+    status: "text",
+    total_amount: "numeric",
+  };
+  expect(sqlOf("orders", { ...order, unit_price: "numeric", confirmed_at: "date" })).toContain(
+    "'confirmed_at', null::text",
+  );
+});
+
+test("a table in public is believed before one elsewhere", () => {
+  const [match] = matchTables([
+    table("customers", CUSTOMERS, { schema: "stripe" }),
+    table("profiles", CUSTOMERS),
+  ]);
+  expect(match?.table.name).toBe("profiles");
+});
+
+test("what is between dollars ends where it should, and a comment is one line", () => {
+  const [proposal] = propose(
+    matchTables([
+      table("leads", { ...LEADS, source: "text", prénom: "text" }, { primary_key: ["i$$d\n"] }),
+    ]),
+    {},
+  );
+  expect(proposal?.sql).toContain("p_ordering_key => $x0$'lead:' || new.");
 });
 
 test("names that need quotes have them, in statements and as values", () => {
