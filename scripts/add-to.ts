@@ -1,11 +1,12 @@
 /**
  * `npm run add-to -- <folder>`: copies the migrations, the function and its entries of config.toml into a Supabase project.
- * Migrations are stamped anew, after the newest of that project. A second run copies only what is new; what that project has
- * changed in a copy is never written over. Touches files alone, no database. Exit code 0: done; 1: refused; 2: wrong usage.
+ * Migrations are stamped anew, after the newest of that project. A second run brings what is new, also in files of the function;
+ * what that project has changed in a copy is never written over. Touches files alone, no database. Exit code 0: done; 1: refused; 2: wrong usage.
  */
 import "./terminal/plain-when-piped.ts";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { program } from "commander";
 import pc from "picocolors";
 import { describe, exitCodeOf, OpsError } from "./ops/errors.ts";
@@ -16,13 +17,31 @@ const FUNCTION = join("functions", "crm-sync");
 /** Whoever has tables of their own leaves it out. */
 const SAMPLE = "sample_tables.sql";
 
+/** In whichever way TOML lets a header be written; not in a comment, where the CLI's own template has one. */
+const SECTIONS = [
+  {
+    name: "db.vault",
+    header: /^[ \t]*\[\s*db\s*\.\s*"?vault"?\s*\]/m,
+    holds: "crm_sync_signing_secret",
+  },
+  {
+    name: "functions.crm-sync",
+    header: /^[ \t]*\[\s*functions\s*\.\s*["']?crm-sync["']?\s*\]/m,
+    holds: "crm-sync/index.ts",
+  },
+];
+
+/** Of what was copied, so that a later run can tell what they have changed from what we have. */
+const COPIED = "crm-sync.copied.json";
+
 const LEFT_TO_DO = `
 Left to do:
 1. npm run preflight -- <database url>; keep the attach() calls that it proposes as a migration of yours, after these.
-2. supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_… MONELEC_API_KEY=… ELEMENTOR_WEBHOOK_URL=… SITE_URL=https://…
-3. supabase functions deploy crm-sync
-4. CRM_SYNC_SIGNING_SECRET=whsec_… CRM_SYNC_FUNCTION_URL=https://<project>.supabase.co/functions/v1/crm-sync supabase db push
-5. docs/existing-application.md, if the application calls the CRM itself; then select crm_sync.start();`;
+2. Enable pg_net and pg_cron (Database → Extensions).
+3. supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_… MONELEC_API_KEY=… ELEMENTOR_WEBHOOK_URL=… SITE_URL=https://…
+4. supabase functions deploy crm-sync
+5. CRM_SYNC_SIGNING_SECRET=whsec_… CRM_SYNC_FUNCTION_URL=https://<project>.supabase.co/functions/v1/crm-sync supabase db push
+6. docs/existing-application.md, if the application calls the CRM itself; then select crm_sync.start();`;
 
 program
   .name("npm run add-to --")
@@ -62,7 +81,7 @@ function addMigrations(theirs: string): string[] {
     .sort();
   let newest = there.map(stampOf).sort().at(-1) ?? "";
   return ours.flatMap((file) => {
-    const text = readFileSync(join(OURS, "migrations", file), "utf8");
+    const text = readText(join(OURS, "migrations", file));
     const copy = there.find((one) => nameOf(one) === nameOf(file));
     if (copy) {
       requireSame(join(folder, copy), text);
@@ -70,63 +89,83 @@ function addMigrations(theirs: string): string[] {
     }
     newest = stampAfter(newest);
     const added = `${newest}_${nameOf(file)}`;
-    cpSync(join(OURS, "migrations", file), join(folder, added));
-    return [join("migrations", added)];
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, added), text);
+    return [`migrations/${added}`];
   });
 }
 
 function requireSame(copy: string, text: string): void {
-  if (readFileSync(copy, "utf8") === text) return;
+  const there = readText(copy);
+  if (there === text) return;
+  if (!there.startsWith(text.split("\n")[0] ?? "")) {
+    throw new OpsError(
+      `${copy} has the name of a migration of crm-sync, and is none`,
+      "Give it another name behind its stamp, if it has not run anywhere yet.",
+    );
+  }
   throw new OpsError(
     `${copy} is not what crm-sync has under this name`,
     "A migration that has run is never changed: put its text back, and changes of yours into a migration of your own.",
   );
 }
 
+/** What they have left as it was copied is replaced by what is new; what they have changed is kept. */
 function addFunction(theirs: string): string[] {
   const [from, to] = [join(OURS, FUNCTION), join(theirs, FUNCTION)];
+  const list = join(to, COPIED);
+  const copied = existsSync(list) ? (JSON.parse(readText(list)) as Record<string, string>) : {};
   const files = readdirSync(from, { recursive: true, encoding: "utf8", withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(from.length + 1));
-  return files.flatMap((file) => {
-    const [ours, copy] = [join(from, file), join(to, file)];
-    if (existsSync(copy)) {
-      if (readFileSync(copy, "utf8") !== readFileSync(ours, "utf8")) {
-        console.log(
-          `${pc.yellow("kept")} supabase/${join(FUNCTION, file)}, which differs from crm-sync's`,
-        );
-      }
+    .map((entry) => relative(from, join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
+  const written = files.flatMap((file) => {
+    const [ours, copy] = [readText(join(from, file)), join(to, file)];
+    const there = existsSync(copy) ? readText(copy) : null;
+    if (there === ours) {
+      copied[file] = hashOf(ours);
       return [];
     }
-    cpSync(ours, copy);
-    return [join(FUNCTION, file)];
+    if (there !== null && hashOf(there) !== copied[file]) {
+      console.log(
+        `${pc.yellow("kept")} supabase/functions/crm-sync/${file}, which differs from crm-sync's`,
+      );
+      return [];
+    }
+    mkdirSync(dirname(copy), { recursive: true });
+    writeFileSync(copy, ours);
+    copied[file] = hashOf(ours);
+    return [`functions/crm-sync/${file}`];
   });
+  writeFileSync(list, `${JSON.stringify(copied, null, 1)}\n`);
+  return written;
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
+
+/** Line ends as git has them on any system. */
+function readText(path: string): string {
+  return readFileSync(path, "utf8").replaceAll("\r\n", "\n");
 }
 
 /** A section that is there is theirs; one that is not can always stand at the end. */
 function addConfig(theirs: string): string[] {
   const file = join(theirs, "config.toml");
-  const config = existsSync(file) ? readFileSync(file, "utf8") : "";
-  const sections = readFileSync(join(OURS, "config.toml"), "utf8").split("\n\n");
-  const missing = ["db.vault", "functions.crm-sync"].flatMap((name) => {
-    if (config.includes(`[${name}]`)) {
-      if (!config.includes(name === "db.vault" ? "crm_sync_signing_secret" : "crm-sync/index.ts")) {
-        console.log(
-          `${pc.yellow("kept")} [${name}] in supabase/config.toml: add what crm-sync's has`,
-        );
-      }
-      return [];
+  const config = existsSync(file) ? readText(file) : "";
+  const sections = readText(join(OURS, "config.toml")).split("\n\n");
+  const missing = SECTIONS.flatMap(({ header, holds, name }) => {
+    if (!header.test(config)) return sections.filter((section) => header.test(section));
+    if (!config.includes(holds)) {
+      console.log(
+        `${pc.yellow("kept")} [${name}] in supabase/config.toml: add what crm-sync's has`,
+      );
     }
-    return sections.filter((section) => section.includes(`[${name}]`));
+    return [];
   });
   if (missing.length === 0) return [];
-  writeFileSync(
-    file,
-    [config.trimEnd(), ...missing.map((section) => section.trim())]
-      .filter(Boolean)
-      .join("\n\n")
-      .concat("\n"),
-  );
+  const text = [config.trimEnd(), ...missing.map((section) => section.trim())].filter(Boolean);
+  writeFileSync(file, `${text.join("\n\n")}\n`);
   return ["config.toml"];
 }
 

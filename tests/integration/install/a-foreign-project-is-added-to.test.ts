@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,14 +57,46 @@ it("a second run copies nothing, and keeps what they have changed", async () => 
   expect(readFileSync(mapper, "utf8")).toBe("// theirs");
 });
 
+it("after an update, what they have left as it was is replaced", async () => {
+  const folder = makeProject();
+  await script("add-to.ts", [folder]);
+  const copies = join(folder, "supabase/functions/crm-sync");
+  const list = join(copies, "crm-sync.copied.json");
+  const before = readFileSync(join(copies, "log.ts"), "utf8");
+  // As an older release had it.
+  writeFileSync(join(copies, "log.ts"), "// older");
+  const copied = JSON.parse(readFileSync(list, "utf8"));
+  const older = createHash("sha256").update("// older").digest("hex").slice(0, 16);
+  writeFileSync(list, JSON.stringify({ ...copied, "log.ts": older }));
+  const { stdout } = await script("add-to.ts", [folder]);
+  expect(stdout).toContain("new  supabase/functions/crm-sync/log.ts");
+  expect(readFileSync(join(copies, "log.ts"), "utf8")).toBe(before);
+});
+
+it("a section in a comment is none, one with quotes is there", async () => {
+  const folder = makeProject();
+  const config = join(folder, "supabase/config.toml");
+  writeFileSync(
+    config,
+    '# [db.vault]\n\n[functions."crm-sync"]\nentrypoint = "./functions/crm-sync/index.ts"\n',
+  );
+  await script("add-to.ts", [folder]);
+  const text = readFileSync(config, "utf8");
+  expect(text.match(/^\[db\.vault\]$/gm)).toHaveLength(1);
+  expect(text).not.toContain("[functions.crm-sync]");
+});
+
 it("a migration that they have changed is refused, and a folder that is no project", async () => {
   const folder = makeProject();
   await script("add-to.ts", [folder]);
-  writeFileSync(join(folder, "supabase/migrations/21000101000000_crm_sync.sql"), "select 1;");
+  const copy = join(folder, "supabase/migrations/21000101000000_crm_sync.sql");
+  writeFileSync(copy, readFileSync(copy, "utf8").replace("create schema crm_sync;", ""));
   const changed = await script("add-to.ts", [folder]);
   expect(changed.exitCode).toBe(1);
   expect(changed.stderr).toContain("is not what crm-sync has under this name");
-  const none = await script("add-to.ts", [tmpdir()]);
+  writeFileSync(copy, "select 1;");
+  expect((await script("add-to.ts", [folder])).stderr).toContain("and is none");
+  const none = await script("add-to.ts", [join(folder, "supabase")]);
   expect(none.exitCode).toBe(1);
   expect(none.stderr).toContain("hint: supabase init makes one.");
 });
