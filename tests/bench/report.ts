@@ -42,12 +42,12 @@ export function verdictTable(verdicts: readonly Verdict[]): string {
   );
 }
 
-function range({ min, max }: Spread): string {
+export function range({ min, max }: Spread): string {
   return `${figure(min)}–${figure(max)}`;
 }
 
 /** Three digits that count. */
-function figure(value: number): string {
+export function figure(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "?" : "∞";
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
