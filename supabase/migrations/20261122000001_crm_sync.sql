@@ -2353,13 +2353,14 @@ declare
     v_requests    int := 0;
 begin
     for v_destination in
-        -- Mostly nothing waits: a session that ticks once need not even plan the rest.
+        -- Mostly nothing waits: a session that ticks once need not even plan the rest. One row is looked for, not all.
         select destinations.destination
         from crm_sync.destinations
-        where exists (
+        cross join lateral (
             select from crm_sync.deliveries
             where deliveries.destination = destinations.destination and deliveries.status = 'pending' and not deliveries.is_parked
-        )
+            limit 1
+        ) as waiting
         order by destinations.last_delivered_at nulls first
     loop
         v_capacity := crm_sync._capacity(v_destination, p_now);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { insertLeads, openTwoSessions, statuses, type TwoSessions } from "./two-sessions.ts";
 
@@ -50,22 +51,22 @@ it("a hanging tick is not taken for one that goes on", async () => {
   const { first, second } = await openTwoSessions();
   await second.query("select crm_sync.start()");
   await second.query(
-    `
-    insert into cron.job_run_details (runid, jobid, status, start_time, job_pid)
-    select 1000000, jobid, 'running', clock_timestamp() - interval '1 hour', $1::int
-    from cron.job where jobname = 'crm_sync_tick'`,
+    `insert into cron.job_run_details (runid, jobid, status, start_time, job_pid)
+     select 1000000, jobid, 'running', clock_timestamp(), $1::int from cron.job where jobname = 'crm_sync_tick'`,
     [await pidOf(first)],
   );
-  const level = async (later: string) =>
+  await sleep(3_000);
+  await first.query("begin");
+  const levelAfter = async (time: string) =>
     (
       await second.query<{ level: string }>(
-        "select level from crm_sync.health(clock_timestamp() + $1::interval) where check_name = 'tick'",
-        [later],
+        `select level from crm_sync.health((select start_time from cron.job_run_details where runid = 1000000) + $1::interval)
+         where check_name = 'tick'`,
+        [time],
       )
     ).rows[0]?.level;
-  await first.query("begin");
-  expect(await level("0 minutes")).toBe("ok");
-  expect(await level("2 minutes")).toBe("error");
+  expect(await levelAfter("62 seconds")).toBe("ok");
+  expect(await levelAfter("70 seconds")).toBe("error");
 });
 
 /** What pg_cron runs, with other times. */
