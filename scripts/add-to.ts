@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from "node:path";
 import { program } from "commander";
 import pc from "picocolors";
-import { describe, exitCodeOf, OpsError } from "./ops/errors.ts";
+import { OpsError, runProgram } from "./ops/errors.ts";
 import { ROOT } from "./sql-files.ts";
 
 const OURS = join(ROOT, "supabase");
@@ -53,11 +53,7 @@ program
   .exitOverride()
   .action(addTo);
 
-await program.parseAsync().catch((error: unknown) => {
-  const text = describe(error);
-  if (text !== null) console.error(pc.red(text));
-  process.exitCode = exitCodeOf(error);
-});
+await runProgram(program);
 
 function addTo(folder: string): void {
   const theirs = join(folder, "supabase");

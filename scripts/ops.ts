@@ -4,12 +4,11 @@
  */
 import "./terminal/plain-when-piped.ts";
 import { program } from "commander";
-import pc from "picocolors";
 import { addBackfill } from "./ops/backfill.ts";
 import { addDead } from "./ops/dead.ts";
 import { addDeliveries } from "./ops/deliveries.ts";
 import { addDryRun } from "./ops/dry-run.ts";
-import { describe, exitCodeOf } from "./ops/errors.ts";
+import { runProgram } from "./ops/errors.ts";
 import { addHealth } from "./ops/health.ts";
 import { examples } from "./ops/help.ts";
 import { addPause, addResume } from "./ops/pause-resume.ts";
@@ -54,8 +53,4 @@ program.addHelpText(
 // `| head` closes our output early: no reason to complain.
 process.stdout.on("error", () => process.exit());
 
-await program.parseAsync().catch((error: unknown) => {
-  const text = describe(error);
-  if (text !== null) console.error(pc.red(text));
-  process.exitCode = exitCodeOf(error);
-});
+await runProgram(program);

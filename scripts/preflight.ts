@@ -1,25 +1,26 @@
 /**
  * `npm run preflight -- <database url>`: what would happen if crm-sync were installed there, and the attach() calls for the
- * tables that it finds. Reads only: one transaction that may not write, no look longer than five seconds. Exit code 0: ready; 1: something is in
- * the way; 2: wrong usage.
+ * tables that it finds. Reads only: one transaction that may not write, no look longer than five seconds. Exit code 0: ready;
+ * 1: something is in the way; 2: wrong usage.
  */
 import "./terminal/plain-when-piped.ts";
 import { readFileSync } from "node:fs";
 import { program } from "commander";
 import pg from "pg";
 import pc from "picocolors";
-import { describe, EXIT, exitCodeOf } from "./ops/errors.ts";
+import { EXIT, runProgram } from "./ops/errors.ts";
 import { plural, printJson, printTable } from "./ops/output.ts";
 import { type Match, matchTables, type Table } from "./preflight/match.ts";
 import { COUNT_LIMIT, type Proposal, propose, type StatusWords } from "./preflight/propose.ts";
 import { normalize, STATUS_WORDS } from "./preflight/vocabulary.ts";
 
-interface Check {
+/** A row of platform.sql. */
+type Check = {
   check: string;
   level: "ok" | "warning" | "error";
   detail: string;
   mend: string | null;
-}
+};
 
 interface Found {
   checks: Check[];
@@ -43,11 +44,7 @@ program
   .exitOverride()
   .action(preflight);
 
-await program.parseAsync().catch((error: unknown) => {
-  const text = describe(error);
-  if (text !== null) console.error(pc.red(text));
-  process.exitCode = exitCodeOf(error);
-});
+await runProgram(program);
 
 async function preflight(databaseUrl: string, options: { json?: true }): Promise<void> {
   const found = await readOnly(databaseUrl, async (client) => {
@@ -161,7 +158,7 @@ async function count(client: pg.Client, { countSql }: Proposal): Promise<number 
 
 function print({ checks, matches, routes }: Found, verdict: Verdict): void {
   heading("The server");
-  printTable({ level: "level", check: "check", detail: "detail", mend: "mend" }, checks as never);
+  printTable({ level: "level", check: "check", detail: "detail", mend: "mend" }, checks);
 
   heading("The tables");
   if (matches.length === 0) {

@@ -1,6 +1,7 @@
 /** What ends a command, and how it is told: never a stack, never a value of the URL. */
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import pg from "pg";
+import pc from "picocolors";
 
 export const EXIT = { well: 0, wrong: 1, usage: 2 } as const;
 
@@ -19,11 +20,20 @@ export function wrongUsage(message: string, hint: string): OpsError {
   return new OpsError(message, hint, EXIT.usage);
 }
 
+/** Runs what was typed; an error is told on stderr and becomes the exit code. */
+export async function runProgram(program: Command): Promise<void> {
+  await program.parseAsync().catch((error: unknown) => {
+    const text = describe(error);
+    if (text !== null) console.error(pc.red(text));
+    process.exitCode = exitCodeOf(error);
+  });
+}
+
 /** An argument that Postgres can not read: no time, no number. */
 const UNREADABLE = ["22007", "22008", "22P02"];
 
 /** Commander has written its own message by then. */
-export function exitCodeOf(error: unknown): number {
+function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.well : EXIT.usage;
   if (error instanceof OpsError) return error.exitCode;
   return error instanceof pg.DatabaseError && UNREADABLE.includes(error.code ?? "")
@@ -31,7 +41,7 @@ export function exitCodeOf(error: unknown): number {
     : EXIT.wrong;
 }
 
-export function describe(error: unknown): string | null {
+function describe(error: unknown): string | null {
   if (error instanceof CommanderError) return null;
   if (error instanceof OpsError) return withHint(error.message, error.hint);
   if (error instanceof pg.DatabaseError) {
