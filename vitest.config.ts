@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["tests/integration/**/*.test.ts"],
+          include: ["tests/{integration,upgrade}/**/*.test.ts"],
           exclude: ["tests/integration/end-to-end/**"],
           // Each file has servers of its own, and mostly waits for them.
           maxWorkers: 2,

@@ -15,7 +15,7 @@ import { ROOT } from "./sql-files.ts";
 const OURS = join(ROOT, "supabase");
 const FUNCTION = join("functions", "crm-sync");
 /** Whoever has tables of their own leaves it out. */
-const SAMPLE = "sample_tables.sql";
+const SAMPLE = "sample_tables";
 
 /** In whichever way TOML lets a header be written; not in a comment, where the CLI's own template has one. */
 const SECTIONS = [
@@ -73,7 +73,7 @@ function addMigrations(theirs: string): string[] {
     ? readdirSync(folder).filter((file) => file.endsWith(".sql"))
     : [];
   const ours = readdirSync(join(OURS, "migrations"))
-    .filter((file) => !file.endsWith(SAMPLE))
+    .filter((file) => !nameOf(file).startsWith(SAMPLE))
     .sort();
   let newest = there.map(stampOf).sort().at(-1) ?? "";
   return ours.flatMap((file) => {

@@ -9,7 +9,7 @@ import pc from "picocolors";
 import { denoBinary } from "./local/function-server.ts";
 import { completeLockfile } from "./lockfile.ts";
 import { migrationsDiff, staleMigrations } from "./migrations.ts";
-import { findSecretsInTree } from "./secrets.ts";
+import { findSecretsInHistory, findSecretsInTree } from "./secrets.ts";
 import { ROOT } from "./sql-files.ts";
 import { pushMigrations, remote, supabase } from "./supabase-cli.ts";
 import { startThrowawayServer, type ThrowawayServer } from "./throwaway.ts";
@@ -43,6 +43,11 @@ function steps(server: ThrowawayServer): Step[] {
     { name: "types of the function (deno)", run: checkFunction },
     { name: "lockfile holds every platform", run: checkLockfile },
     { name: "no secret in the tree", run: async () => wrong(await findSecretsInTree(ROOT)) },
+    {
+      name: "no secret in the history",
+      run: async () => wrong(await findSecretsInHistory(ROOT)),
+    },
+    { name: "no known vulnerability (npm audit)", run: audit },
     { name: "migrations are generated", run: async () => wrong(staleMigrations()) },
     {
       name: "migrations build what sql/ builds",
@@ -93,6 +98,26 @@ function checkFunction(): Promise<Finding> {
 async function checkLockfile(): Promise<Finding> {
   const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
   return wrong(completeLockfile(lock.packages).map((name) => `${name} is missing`));
+}
+
+/** Asks the registry that npm is set to; some mirrors have no answer. */
+async function audit(): Promise<Finding> {
+  const { exitCode, stdout } = await execa("npm", ["audit", "--json"], {
+    cwd: ROOT,
+    reject: false,
+    stdin: "ignore",
+  });
+  const report = JSON.parse(stdout || "{}") as {
+    vulnerabilities?: Record<string, { severity: string; via: (string | { title: string })[] }>;
+  };
+  if (!report.vulnerabilities) return { skipped: "the registry has no answer to npm audit" };
+  if (exitCode === 0) return null;
+  return wrong(
+    Object.entries(report.vulnerabilities).map(([name, { severity, via }]) => {
+      const reasons = via.map((one) => (typeof one === "string" ? `by ${one}` : one.title));
+      return `${name}: ${severity}, ${reasons.join("; ")}`;
+    }),
+  );
 }
 
 async function checkTypes(url: string): Promise<Finding> {

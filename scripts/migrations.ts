@@ -1,44 +1,43 @@
 /**
- * `npm run migrations` writes supabase/migrations from sql/.
- * `npm run migrations -- --check` proves that the two are equal: by text, and by what two databases say
- * of themselves, one built from sql/ file by file, one by `supabase db push`.
+ * `npm run migrations` writes what supabase/migrations lacks of sql/: a released migration stands still, the one of the version to come
+ * is written anew each time.
+ * `-- --check` proves that both are equal: by text, and by what two databases say of themselves, one built from sql/ file by file,
+ * one by `supabase db push`. `-- --release` makes the version to come a released one. `-- --one-file` prints all as one SQL statement.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "commander";
 import type pg from "pg";
 import { diffCatalogs, readCatalog } from "./catalog.ts";
+import { generateMigrations } from "./migrations/generate.ts";
+import { oneFile } from "./migrations/one-file.ts";
+import {
+  changedReleases,
+  currentVersion,
+  MIGRATIONS,
+  RELEASES,
+  type Release,
+  readMigrations,
+  readReleases,
+  sha256Of,
+} from "./migrations/releases.ts";
 import { type Part, ROOT, sqlFiles } from "./sql-files.ts";
 import { pushMigrations } from "./supabase-cli.ts";
 import { type ThrowawayServer, withThrowawayServer } from "./throwaway.ts";
 import { withClient } from "./with-client.ts";
 
-/** The timestamps stand still until the first release; from then on a migration is only ever added. */
-const MIGRATIONS: { file: string; part: Part }[] = [
-  { file: "20261122000001_crm_sync.sql", part: "crm_sync" },
-  { file: "20261122000002_sample_tables.sql", part: "app" },
-];
-
-const FOLDER = join(ROOT, "supabase", "migrations");
-
-/** The migrations as sql/ now wants them, by file name. */
-export function generateMigrations(): Map<string, string> {
-  return new Map(MIGRATIONS.map(({ file, part }) => [file, generate(part)]));
-}
-
-export function writeMigrations(): void {
-  const wanted = generateMigrations();
-  for (const file of committedMigrations().keys()) {
-    if (!wanted.has(file)) rmSync(join(FOLDER, file));
-  }
-  for (const [file, text] of wanted) writeFileSync(join(FOLDER, file), text);
-}
-
-/** Names the files whose text is not what sql/ wants; empty when all is well. */
+/** Says what is wrong with the text of the migrations; empty when all is well. */
 export function staleMigrations(): string[] {
-  const [wanted, committed] = [generateMigrations(), committedMigrations()];
-  const names = new Set([...wanted.keys(), ...committed.keys()]);
-  return [...names].filter((file) => wanted.get(file) !== committed.get(file)).sort();
+  const { migrations: wanted, byHand } = generateMigrations();
+  const committed = readMigrations();
+  const names = [...new Set([...wanted.keys(), ...committed.keys()])].sort();
+  return [
+    ...changedReleases(),
+    ...names
+      .filter((file) => wanted.get(file) !== committed.get(file))
+      .map((file) => `${file} is not what sql/ wants; run npm run migrations`),
+    ...byHand.map((statement) => `sql/upgrades has to say what becomes of ${statement}`),
+  ];
 }
 
 /** Builds one database from each and compares them; empty when they are equal. */
@@ -72,48 +71,65 @@ export async function installFromSource(
   });
 }
 
-function generate(part: Part): string {
-  const files = sqlFiles(part);
-  const header = `-- Generated from sql/${part}/ by npm run migrations. Change the source, not this file.\n`;
-  const texts = files.map(
-    (file) => `\n-- ${file}\n\n${readFileSync(join(ROOT, file), "utf8").trim()}\n`,
-  );
-  return header + texts.join("");
-}
-
-function committedMigrations(): Map<string, string> {
-  const files = readdirSync(FOLDER).filter((file) => file.endsWith(".sql"));
-  return new Map(files.map((file) => [file, readFileSync(join(FOLDER, file), "utf8")]));
+/** The releases, and the version to come if it has migrations. */
+export function releasesWithNext(): Release[] {
+  const [releases, migrations] = [readReleases(), readMigrations()];
+  const released = new Set(releases.flatMap((release) => Object.keys(release.migrations)));
+  const next = [...migrations].filter(([file]) => !released.has(file));
+  if (next.length === 0) return releases;
+  const hashes = next.map(([file, text]) => [file, { sha256: sha256Of(text) }] as const);
+  return [...releases, { version: currentVersion(), migrations: Object.fromEntries(hashes) }];
 }
 
 async function catalogOf(url: string): Promise<string[]> {
   return withClient(url, (client) => readCatalog(client, ["crm_sync", "public"]));
 }
 
-async function main(): Promise<void> {
-  const { check } = program
-    .option("--check", "change nothing, fail when they differ")
-    .parse()
-    .opts();
-  if (!check) {
-    writeMigrations();
-    console.log(`wrote ${[...generateMigrations().keys()].join(", ")}`);
-    return;
+function write(): void {
+  const { migrations, byHand } = generateMigrations();
+  const before = readMigrations();
+  const changed = [...migrations].filter(([file, text]) => before.get(file) !== text);
+  for (const file of before.keys()) if (!migrations.has(file)) rmSync(join(MIGRATIONS, file));
+  for (const [file, text] of changed) writeFileSync(join(MIGRATIONS, file), text);
+  console.log(
+    changed.length > 0
+      ? `wrote ${changed.map(([file]) => file).join(", ")}`
+      : "the migrations are what sql/ wants",
+  );
+  for (const statement of byHand) {
+    console.log(`sql/upgrades has to say what becomes of ${statement}`);
   }
+}
+
+async function check(): Promise<void> {
   const stale = staleMigrations();
-  if (stale.length > 0) {
-    console.error(`not what sql/ wants: ${stale.join(", ")}; run npm run migrations`);
-    process.exitCode = 1;
-    return;
-  }
+  if (stale.length > 0) throw new Error(stale.join("\n"));
   const differences = await withThrowawayServer(migrationsDiff);
   if (differences.length > 0) {
-    console.error("- built from sql/, + built by supabase db push");
-    console.error(differences.join("\n"));
-    process.exitCode = 1;
-    return;
+    const head = "- built from sql/, + built by supabase db push";
+    throw new Error([head, ...differences].join("\n"));
   }
   console.log("sql/ and supabase/migrations build the same database");
+}
+
+function release(): void {
+  const stale = staleMigrations();
+  if (stale.length > 0) throw new Error(stale.join("\n"));
+  writeFileSync(RELEASES, `${JSON.stringify(releasesWithNext(), null, 2)}\n`);
+  console.log(`${currentVersion()} is released; next: npm run freeze`);
+}
+
+async function main(): Promise<void> {
+  const options = program
+    .option("--check", "change nothing, fail when they differ")
+    .option("--release", "from now on the newest migration stands still")
+    .option("--one-file", "print one SQL statement that installs or upgrades")
+    .parse()
+    .opts<{ check?: true; release?: true; oneFile?: true }>();
+  if (options.check) await check();
+  else if (options.release) release();
+  else if (options.oneFile) console.log(oneFile(releasesWithNext(), readMigrations()));
+  else write();
 }
 
 if (import.meta.url === `file://${process.argv[1]}`) {

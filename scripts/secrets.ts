@@ -1,4 +1,4 @@
-/** Looks for strings that could be a real secret in what is committed or about to be. */
+/** Looks for strings that could be a real secret in what is committed, about to be, or was once. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -59,6 +59,39 @@ export async function findSecretsInTree(root: string): Promise<string[]> {
       ({ line, kind, beginning }) => `${file}:${line}: ${kind} ${beginning}…`,
     ),
   );
+}
+
+/** What each commit has added, as `commit path: kind`; of a shallow clone, of the commits that are there. Generated migrations repeat sql/. */
+export async function findSecretsInHistory(root: string): Promise<string[]> {
+  const git = execa(
+    "git",
+    [
+      ...[
+        "log",
+        "--all",
+        "--patch",
+        "--unified=0",
+        "--no-color",
+        "--no-ext-diff",
+        "--format=commit %h",
+      ],
+      ...["--", ".", ":!package-lock.json", ":!supabase/migrations"],
+    ],
+    { cwd: root, buffer: false },
+  );
+  const found = new Set<string>();
+  let [commit, file] = ["", ""];
+  for await (const line of git) {
+    if (line.startsWith("commit ")) commit = line.slice("commit ".length);
+    else if (line.startsWith("+++ ")) file = line.replace(/^\+\+\+ (b\/)?/, "");
+    else if (line.startsWith("+")) {
+      for (const { kind, beginning } of findSecrets(line.slice(1))) {
+        found.add(`${commit} ${file}: ${kind} ${beginning}…`);
+      }
+    }
+  }
+  await git;
+  return [...found];
 }
 
 /** Empty for a binary file, and for one that git still knows but that is gone. */

@@ -32,10 +32,12 @@ export type FunctionServer = {
 export async function startFunction(options: {
   port?: number;
   env: Partial<Record<EnvName, string>>;
+  /** Where its index.ts is. Default: this repository's. */
+  folder?: string;
 }): Promise<FunctionServer> {
   const port = options.port ?? (await getPort());
   const child = spawn(denoBinary(), denoArguments(), {
-    cwd: FUNCTION_DIR,
+    cwd: options.folder ?? FUNCTION_DIR,
     env: {
       DENO_DIR: join(ROOT, ".crm-sync/deno"),
       DENO_NO_UPDATE_CHECK: "1",

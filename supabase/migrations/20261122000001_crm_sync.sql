@@ -288,8 +288,6 @@ create table crm_sync.destinations (
     constraint some_deliveries_may_be_in_flight check (max_deliveries_in_flight > 0)
 );
 
-insert into crm_sync.destinations (destination) values ('monelec'), ('elementor');
-
 alter table crm_sync.destinations enable row level security;
 
 comment on table crm_sync.destinations is 'A receiver with its limits, schedule and pause. Its URL and key are secrets of the Edge Function.';
@@ -323,50 +321,28 @@ create table crm_sync.routes (
 
 create index routes_of_destination_idx on crm_sync.routes (destination);
 
-insert into crm_sync.routes (position, route, kind, destination) values
-    (1, 'lead',               'state', 'monelec'),
-    (2, 'request',            'state', 'monelec'),
-    (3, 'payment_session',    'event', 'monelec'),
-    (4, 'payment_intent',     'event', 'monelec'),
-    (5, 'payment_status',     'state', 'monelec'),
-    (6, 'order_confirmation', 'event', 'elementor');
-
--- Records of nobody: each test is the same entity to the receiver, and says what it is.
-update crm_sync.routes
-set test_record = made.record::jsonb
-from (values
-    ('lead', $${
-        "id": "00000000-0000-4000-8000-000000000001", "email": "crm-sync-test@example.com", "phone": null, "firstname": "TEST",
-        "lastname": "crm-sync", "full_name": null, "connection_type": null, "postal_code": null, "source": "crm-sync-test",
-        "utm_source": null, "utm_medium": null, "utm_campaign": null}$$),
-    ('request', $${
-        "id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
-        "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null, "phase": null,
-        "power_kva": null, "is_viabilise": null, "status": "submitted", "has_succeeded_payment": false,
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
-                     "company_name": null, "siren": null}}$$),
-    ('payment_session', $${
-        "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
-        "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0, "currency": "eur", "status": "pending",
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$),
-    ('payment_intent', $${
-        "id": "00000000-0000-4000-8000-000000000005", "request_id": "00000000-0000-4000-8000-000000000002",
-        "stripe_session_id": null, "stripe_payment_intent_id": "pi_test_crm_sync", "amount": 0, "currency": "eur", "status": "pending",
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$),
-    ('payment_status', $${
-        "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
-        "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0,
-        "request": {"id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
-                    "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null,
-                    "phase": null, "power_kva": null, "is_viabilise": null, "status": "submitted"},
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
-                     "company_name": null, "siren": null}}$$),
-    ('order_confirmation', $${
-        "id": "00000000-0000-4000-8000-000000000006", "order_number": "TEST-crm-sync", "client_name": "TEST crm-sync",
-        "client_phone": null, "client_address": null, "client_city": null, "product_name": "TEST", "quantity": 1,
-        "unit_price": 0, "total_amount": 0, "status": "confirmed", "confirmed_at": null}$$)
-) as made (route, record)
-where routes.route = made.route;
+-- A route has a name that the function's registry knows, a kind and a destination. Said again it changes nothing but its test
+-- record, so that a migration may say it at any time.
+create function crm_sync.define_route(p_route text, p_kind text, p_destination text, p_test_record jsonb default null)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_known crm_sync.routes;
+begin
+    insert into crm_sync.destinations (destination) values (p_destination) on conflict do nothing;
+    insert into crm_sync.routes (position, route, kind, destination, test_record)
+    select coalesce(max(routes.position), 0) + 1, p_route, p_kind, p_destination, p_test_record from crm_sync.routes
+    on conflict (route) do update set test_record = excluded.test_record
+    returning * into v_known;
+    -- What it has captured already is of that kind, and waits for that destination.
+    if (v_known.kind, v_known.destination) is distinct from (p_kind, p_destination) then
+        raise exception 'route % is there: % to %', p_route, v_known.kind, v_known.destination
+            using errcode = 'CS034', hint = 'Give the new one another name, here and in the function''s registry.';
+    end if;
+end;
+$$;
 
 alter table crm_sync.routes enable row level security;
 
@@ -375,7 +351,10 @@ comment on column crm_sync.routes.kind is
     'state: the record is read when the delivery is first dispatched, the newest wins. event: it happened once and is sent as captured.';
 comment on column crm_sync.routes.position is 'One statement that fires several routes for a row captures them in this order.';
 comment on column crm_sync.routes.test_record is 'What test_delivery() sends: a record of nobody, marked as a test. Null: the route can not be tested so.';
+comment on function crm_sync.define_route(text, text, text, jsonb) is
+    'Makes a route known: its kind, state (the newest counts) or event (each counts), its destination, which it makes if need be, and what test_delivery() sends, or null. Safe to repeat; a test record is replaced. Role: owner. Errors: CS034 the route is there with another kind or destination, 23514 no such kind.';
 
+revoke all on function crm_sync.define_route(text, text, text, jsonb) from public;
 grant select on crm_sync.routes to crm_sync_reader, crm_sync_operator;
 
 create policy readers_see_routes on crm_sync.routes
@@ -433,6 +412,46 @@ create policy readers_see_attachments on crm_sync.attachments
     for select to crm_sync_reader, crm_sync_operator using (true);
 create policy readers_see_related_attachments on crm_sync.related_attachments
     for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/03_routes/routes_of_the_contract.sql
+
+-- The routes of docs/contract.md. Their test records are of nobody: each test is the same entity to the receiver, and says what it is.
+
+select crm_sync.define_route('lead', 'state', 'monelec', $${
+    "id": "00000000-0000-4000-8000-000000000001", "email": "crm-sync-test@example.com", "phone": null, "firstname": "TEST",
+    "lastname": "crm-sync", "full_name": null, "connection_type": null, "postal_code": null, "source": "crm-sync-test",
+    "utm_source": null, "utm_medium": null, "utm_campaign": null}$$);
+
+select crm_sync.define_route('request', 'state', 'monelec', $${
+    "id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
+    "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null, "phase": null,
+    "power_kva": null, "is_viabilise": null, "status": "submitted", "has_succeeded_payment": false,
+    "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
+                 "company_name": null, "siren": null}}$$);
+
+select crm_sync.define_route('payment_session', 'event', 'monelec', $${
+    "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
+    "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0, "currency": "eur", "status": "pending",
+    "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$);
+
+select crm_sync.define_route('payment_intent', 'event', 'monelec', $${
+    "id": "00000000-0000-4000-8000-000000000005", "request_id": "00000000-0000-4000-8000-000000000002",
+    "stripe_session_id": null, "stripe_payment_intent_id": "pi_test_crm_sync", "amount": 0, "currency": "eur", "status": "pending",
+    "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$);
+
+select crm_sync.define_route('payment_status', 'state', 'monelec', $${
+    "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
+    "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0,
+    "request": {"id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
+                "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null,
+                "phase": null, "power_kva": null, "is_viabilise": null, "status": "submitted"},
+    "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
+                 "company_name": null, "siren": null}}$$);
+
+select crm_sync.define_route('order_confirmation', 'event', 'elementor', $${
+    "id": "00000000-0000-4000-8000-000000000006", "order_number": "TEST-crm-sync", "client_name": "TEST crm-sync",
+    "client_phone": null, "client_address": null, "client_city": null, "product_name": "TEST", "quantity": 1,
+    "unit_price": 0, "total_amount": 0, "status": "confirmed", "confirmed_at": null}$$);
 
 -- sql/crm_sync/04_ledger/breakers.sql
 
@@ -7701,8 +7720,6 @@ comment on function crm_sync.dashboard_health() is 'Behind public.crm_sync_healt
 
 revoke all on function crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text),
     crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health() from public;
-grant execute on function crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text),
-    crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health() to authenticated, service_role;
 
 -- sql/crm_sync/12_dashboard/public.sql
 
@@ -7760,9 +7777,7 @@ comment on function public.crm_sync_redeliver(bigint[], text, text, text) is
 comment on function public.crm_sync_health() is 'crm_sync.health(), for a status page. Changes nothing. For administrators. Error: 42501 not an administrator.';
 
 revoke all on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),
-    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() from public, anon, authenticated, service_role;
-grant execute on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),
-    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() to authenticated, service_role;
+    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() from public;
 
 -- sql/crm_sync/12_dashboard/rights.sql
 
@@ -7842,5 +7857,22 @@ comment on function crm_sync._attached_table(text) is 'The full name of an attac
 
 revoke all on function crm_sync._is_administrator(), crm_sync._require_administrator(), crm_sync._attached_table(text) from public;
 
--- To call what is granted below; every table and every other function stays closed.
-grant usage on schema crm_sync to authenticated, service_role;
+-- Administrators call these and nothing else in crm_sync. A Postgres without Supabase's data API has none of the three roles.
+do $$
+declare
+    v_public constant text := 'public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text), '
+        'public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health()';
+    v_behind constant text := 'crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text), '
+        'crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health()';
+    v_role   text;
+begin
+    foreach v_role in array array['anon', 'authenticated', 'service_role'] loop
+        continue when to_regrole(v_role) is null;
+        -- The platform gives each new function of public to all three.
+        execute format('revoke all on function %s from %I', v_public, v_role);
+        continue when v_role = 'anon';
+        execute format('grant usage on schema crm_sync to %I', v_role);
+        execute format('grant execute on function %s, %s to %I', v_public, v_behind, v_role);
+    end loop;
+end
+$$;

@@ -19,8 +19,6 @@ create table crm_sync.destinations (
     constraint some_deliveries_may_be_in_flight check (max_deliveries_in_flight > 0)
 );
 
-insert into crm_sync.destinations (destination) values ('monelec'), ('elementor');
-
 alter table crm_sync.destinations enable row level security;
 
 comment on table crm_sync.destinations is 'A receiver with its limits, schedule and pause. Its URL and key are secrets of the Edge Function.';

@@ -11,50 +11,28 @@ create table crm_sync.routes (
 
 create index routes_of_destination_idx on crm_sync.routes (destination);
 
-insert into crm_sync.routes (position, route, kind, destination) values
-    (1, 'lead',               'state', 'monelec'),
-    (2, 'request',            'state', 'monelec'),
-    (3, 'payment_session',    'event', 'monelec'),
-    (4, 'payment_intent',     'event', 'monelec'),
-    (5, 'payment_status',     'state', 'monelec'),
-    (6, 'order_confirmation', 'event', 'elementor');
-
--- Records of nobody: each test is the same entity to the receiver, and says what it is.
-update crm_sync.routes
-set test_record = made.record::jsonb
-from (values
-    ('lead', $${
-        "id": "00000000-0000-4000-8000-000000000001", "email": "crm-sync-test@example.com", "phone": null, "firstname": "TEST",
-        "lastname": "crm-sync", "full_name": null, "connection_type": null, "postal_code": null, "source": "crm-sync-test",
-        "utm_source": null, "utm_medium": null, "utm_campaign": null}$$),
-    ('request', $${
-        "id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
-        "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null, "phase": null,
-        "power_kva": null, "is_viabilise": null, "status": "submitted", "has_succeeded_payment": false,
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
-                     "company_name": null, "siren": null}}$$),
-    ('payment_session', $${
-        "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
-        "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0, "currency": "eur", "status": "pending",
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$),
-    ('payment_intent', $${
-        "id": "00000000-0000-4000-8000-000000000005", "request_id": "00000000-0000-4000-8000-000000000002",
-        "stripe_session_id": null, "stripe_payment_intent_id": "pi_test_crm_sync", "amount": 0, "currency": "eur", "status": "pending",
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync"}}$$),
-    ('payment_status', $${
-        "id": "00000000-0000-4000-8000-000000000004", "request_id": "00000000-0000-4000-8000-000000000002",
-        "stripe_session_id": "cs_test_crm_sync", "stripe_payment_intent_id": null, "amount": 0,
-        "request": {"id": "00000000-0000-4000-8000-000000000002", "customer_id": "00000000-0000-4000-8000-000000000003",
-                    "type_raccordement": "TEST crm-sync", "usage": null, "address": null, "city": null, "zip_code": null,
-                    "phase": null, "power_kva": null, "is_viabilise": null, "status": "submitted"},
-        "customer": {"email": "crm-sync-test@example.com", "phone": null, "full_name": "TEST crm-sync", "client_type": null,
-                     "company_name": null, "siren": null}}$$),
-    ('order_confirmation', $${
-        "id": "00000000-0000-4000-8000-000000000006", "order_number": "TEST-crm-sync", "client_name": "TEST crm-sync",
-        "client_phone": null, "client_address": null, "client_city": null, "product_name": "TEST", "quantity": 1,
-        "unit_price": 0, "total_amount": 0, "status": "confirmed", "confirmed_at": null}$$)
-) as made (route, record)
-where routes.route = made.route;
+-- A route has a name that the function's registry knows, a kind and a destination. Said again it changes nothing but its test
+-- record, so that a migration may say it at any time.
+create function crm_sync.define_route(p_route text, p_kind text, p_destination text, p_test_record jsonb default null)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_known crm_sync.routes;
+begin
+    insert into crm_sync.destinations (destination) values (p_destination) on conflict do nothing;
+    insert into crm_sync.routes (position, route, kind, destination, test_record)
+    select coalesce(max(routes.position), 0) + 1, p_route, p_kind, p_destination, p_test_record from crm_sync.routes
+    on conflict (route) do update set test_record = excluded.test_record
+    returning * into v_known;
+    -- What it has captured already is of that kind, and waits for that destination.
+    if (v_known.kind, v_known.destination) is distinct from (p_kind, p_destination) then
+        raise exception 'route % is there: % to %', p_route, v_known.kind, v_known.destination
+            using errcode = 'CS034', hint = 'Give the new one another name, here and in the function''s registry.';
+    end if;
+end;
+$$;
 
 alter table crm_sync.routes enable row level security;
 
@@ -63,7 +41,10 @@ comment on column crm_sync.routes.kind is
     'state: the record is read when the delivery is first dispatched, the newest wins. event: it happened once and is sent as captured.';
 comment on column crm_sync.routes.position is 'One statement that fires several routes for a row captures them in this order.';
 comment on column crm_sync.routes.test_record is 'What test_delivery() sends: a record of nobody, marked as a test. Null: the route can not be tested so.';
+comment on function crm_sync.define_route(text, text, text, jsonb) is
+    'Makes a route known: its kind, state (the newest counts) or event (each counts), its destination, which it makes if need be, and what test_delivery() sends, or null. Safe to repeat; a test record is replaced. Role: owner. Errors: CS034 the route is there with another kind or destination, 23514 no such kind.';
 
+revoke all on function crm_sync.define_route(text, text, text, jsonb) from public;
 grant select on crm_sync.routes to crm_sync_reader, crm_sync_operator;
 
 create policy readers_see_routes on crm_sync.routes

@@ -97,5 +97,3 @@ comment on function crm_sync.dashboard_health() is 'Behind public.crm_sync_healt
 
 revoke all on function crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text),
     crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health() from public;
-grant execute on function crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text),
-    crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health() to authenticated, service_role;

@@ -52,6 +52,4 @@ comment on function public.crm_sync_redeliver(bigint[], text, text, text) is
 comment on function public.crm_sync_health() is 'crm_sync.health(), for a status page. Changes nothing. For administrators. Error: 42501 not an administrator.';
 
 revoke all on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),
-    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() from public, anon, authenticated, service_role;
-grant execute on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),
-    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() to authenticated, service_role;
+    public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health() from public;

@@ -74,5 +74,22 @@ comment on function crm_sync._attached_table(text) is 'The full name of an attac
 
 revoke all on function crm_sync._is_administrator(), crm_sync._require_administrator(), crm_sync._attached_table(text) from public;
 
--- To call what is granted below; every table and every other function stays closed.
-grant usage on schema crm_sync to authenticated, service_role;
+-- Administrators call these and nothing else in crm_sync. A Postgres without Supabase's data API has none of the three roles.
+do $$
+declare
+    v_public constant text := 'public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text), '
+        'public.crm_sync_redeliver(bigint[], text, text, text), public.crm_sync_health()';
+    v_behind constant text := 'crm_sync.dashboard_deliveries(text, text, text, bigint, int), crm_sync.dashboard_row_status(text, text), '
+        'crm_sync.dashboard_redeliver(bigint[], text, text, text), crm_sync.dashboard_health()';
+    v_role   text;
+begin
+    foreach v_role in array array['anon', 'authenticated', 'service_role'] loop
+        continue when to_regrole(v_role) is null;
+        -- The platform gives each new function of public to all three.
+        execute format('revoke all on function %s from %I', v_public, v_role);
+        continue when v_role = 'anon';
+        execute format('grant usage on schema crm_sync to %I', v_role);
+        execute format('grant execute on function %s, %s to %I', v_public, v_behind, v_role);
+    end loop;
+end
+$$;

@@ -43,15 +43,15 @@ export async function writeRows(
       names.map((name) => toParameter(name, row[name])),
     );
   };
-  await WRITERS[route](insert, record, client);
+  const writer = WRITERS[route];
+  if (writer) await writer(insert, record, client);
+  else await insert(await tableOf(route, client), record);
 }
 
-const WRITERS: Record<
-  RouteName,
-  (insert: Insert, record: Fields, client: pg.ClientBase) => Promise<void>
+/** Those whose record is more than their row as it was inserted. */
+const WRITERS: Partial<
+  Record<RouteName, (insert: Insert, record: Fields, client: pg.ClientBase) => Promise<void>>
 > = {
-  lead: (insert, record) => insert("leads", record),
-
   async request(insert, { customer, has_succeeded_payment, ...request }, client) {
     await insertCustomer(insert, request.customer_id, customer);
     const isDraft = request.status === "draft";
@@ -86,6 +86,14 @@ const WRITERS: Record<
     await insert("orders", { ...record, status: "confirmed" });
   },
 };
+
+async function tableOf(route: RouteName, client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ table_name: string }>(
+    "select table_name from crm_sync.attachments where route = $1",
+    [route],
+  );
+  return (rows[0]?.table_name ?? "").replace("public.", "");
+}
 
 async function insertPayment(insert: Insert, { customer, ...payment }: Fields): Promise<void> {
   if (payment.request_id) {

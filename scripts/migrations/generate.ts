@@ -1,0 +1,122 @@
+/**
+ * supabase/migrations as sql/ wants them: what has been released, as it was; then, where sql/ has changed since, a migration for
+ * each part that brings the newest release to it. That one is made of sql/upgrades/<version>.sql, where a person says what becomes of
+ * objects that hold data or are gone, and of every function, view, comment and grant that has changed. `npm run check` compares what both build.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Part, ROOT, sqlFiles } from "../sql-files.ts";
+import { currentVersion, type Release, readMigrations, readReleases } from "./releases.ts";
+import { repeatable, type Statement, statementsOf } from "./statements.ts";
+
+/** How the names of a part's migrations begin, behind the stamp. */
+const PARTS: { part: Part; name: string }[] = [
+  { part: "crm_sync", name: "crm_sync" },
+  { part: "app", name: "sample_tables" },
+];
+
+export interface Wanted {
+  migrations: Map<string, string>;
+  /** Statements that can not be repeated and whose part has nothing written by hand: somebody has to. */
+  byHand: string[];
+}
+
+/** Throws where sql/ has changed and the version has not. */
+export function generateMigrations(): Wanted {
+  const [releases, committed, version] = [readReleases(), readMigrations(), currentVersion()];
+  const released = releases.flatMap(({ migrations }) => Object.keys(migrations));
+  const wanted: Wanted = {
+    migrations: new Map(released.map((file) => [file, committed.get(file) ?? ""])),
+    byHand: [],
+  };
+  const newest = releases.at(-1) as Release;
+  for (const { part, name } of PARTS) {
+    const before = released
+      .filter((file) => nameOf(file).startsWith(name))
+      .map((file) => committed.get(file) ?? "");
+    const upgrade = upgradeOf(part, before, handWritten(part, version));
+    if (upgrade === null) continue;
+    if (newest.version === version) {
+      throw new Error(
+        `sql/${part} has changed since ${version} was released: raise the version in package.json and sql/crm_sync/01_setup/version.sql`,
+      );
+    }
+    const header = `-- Generated from sql/${part}/ by npm run migrations: from ${newest.version} to ${version}. Change the source, not this file.\n`;
+    wanted.migrations.set(
+      fileFor(name, version, committed, wanted.migrations),
+      header + upgrade.text,
+    );
+    wanted.byHand.push(...upgrade.byHand);
+  }
+  return wanted;
+}
+
+/** Null when nothing has changed. */
+function upgradeOf(
+  part: Part,
+  before: string[],
+  handWritten: string | null,
+): { text: string; byHand: string[] } | null {
+  const { texts, objects } = statementsReleased(before);
+  const changed = sqlFiles(part).flatMap((file) =>
+    statementsOf(readFileSync(join(ROOT, file), "utf8"))
+      .filter(({ text, object }) => (object ? objects.get(object) !== text : !texts.has(text)))
+      .map((statement) => ({ file, statement })),
+  );
+  if (changed.length === 0 && handWritten === null) return null;
+  const sections = new Map<string, string[]>();
+  const byHand: string[] = [];
+  for (const { file, statement } of changed) {
+    const isNew = statement.object !== null && !objects.has(statement.object);
+    const again = repeatable(statement, isNew);
+    if (again === null) byHand.push(`${file}: ${firstLineOf(statement)}`);
+    else sections.set(file, [...(sections.get(file) ?? []), `${again};`]);
+  }
+  const parts = [...sections].map(([file, lines]) => `\n-- ${file}\n\n${lines.join("\n\n")}\n`);
+  const text = [
+    handWritten === null ? "" : `\n${handWritten.trim()}\n`,
+    ...parts,
+    part === "crm_sync" ? "\nselect crm_sync.reattach();\n" : "",
+  ].join("");
+  return { text, byHand: handWritten === null ? byHand : [] };
+}
+
+function statementsReleased(migrations: string[]): {
+  texts: Set<string>;
+  objects: Map<string, string>;
+} {
+  const statements = migrations.flatMap(statementsOf);
+  return {
+    texts: new Set(statements.map(({ text }) => text)),
+    objects: new Map(
+      statements.flatMap(({ object, text }) => (object ? [[object, text] as const] : [])),
+    ),
+  };
+}
+
+function handWritten(part: Part, version: string): string | null {
+  const file = join(ROOT, "sql", "upgrades", part, `${version}.sql`);
+  return existsSync(file) ? readFileSync(file, "utf8") : null;
+}
+
+/** Once named it keeps its stamp; a new one is a second younger than all others. */
+function fileFor(
+  name: string,
+  version: string,
+  committed: Map<string, string>,
+  wanted: Map<string, string>,
+): string {
+  const ending = `_${name}_${version.replaceAll(".", "_")}.sql`;
+  const known = [...committed.keys()].find((file) => file.endsWith(ending));
+  if (known) return known;
+  const newest = [...committed.keys(), ...wanted.keys()].sort().at(-1) ?? "";
+  return `${BigInt(newest.slice(0, 14)) + 1n}${ending}`;
+}
+
+function nameOf(file: string): string {
+  return file.replace(/^\d+_/, "");
+}
+
+function firstLineOf({ text }: Statement): string {
+  return text.split("\n")[0] ?? "";
+}
