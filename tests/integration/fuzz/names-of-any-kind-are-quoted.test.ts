@@ -114,7 +114,7 @@ it(`${RUNS} names, from seed ${SEED}`, { timeout: 300_000 }, async () => {
       try {
         await client.query(`create schema if not exists ${quoted(schema)}`);
         await client.query(
-          `create table ${full} (${quoted(key)} text primary key, ${quoted(watched)} text, ${quoted(other)} text)`,
+          `create table ${full} (${quoted(key)} text primary key, ${quoted(watched)} text, ${quoted(other)} text, updated_at timestamptz default now())`,
         );
         await client.query(
           "select crm_sync.attach($1::regclass, 'lead', array[$2], p_ordering_key => $3, p_condition => $4, p_joined => $5)",
