@@ -76,7 +76,7 @@ function upgradeOf(
   const text = [
     handWritten === null ? "" : `\n${handWritten.trim()}\n`,
     ...parts,
-    part === "crm_sync" ? "\nselect crm_sync.reattach();\n" : "",
+    part === "crm_sync" ? "\nselect crm_sync._finish_upgrade();\n" : "",
   ].join("");
   return { text, byHand: handWritten === null ? byHand : [] };
 }

@@ -47,6 +47,7 @@ declare
     v_function    regprocedure;
 begin
     if not v_has_routes then
+        perform crm_sync._lock_shortly(p_table_name, 'access exclusive');
         execute format('drop trigger if exists crm_sync_capture_insert on %s', p_table_name);
     end if;
     if v_has_routes or v_has_related then
@@ -81,7 +82,7 @@ end;
 $$;
 
 comment on function crm_sync.detach(regclass, text) is
-    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 table locked for 3 s.';
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
 comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 

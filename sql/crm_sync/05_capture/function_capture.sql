@@ -11,13 +11,17 @@ as $$
 begin
     return format(
         $sql$
-create or replace function crm_sync.%1$I()
+create or replace function crm_sync.%I()
 returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
 set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
-as $capture$
+as %L;
+$sql$,
+        crm_sync._generated_name('capture', p_table_name),
+        format(
+            $body$
 #variable_conflict use_column
 declare
     v_count      int;
@@ -29,29 +33,26 @@ begin
     end if;
     if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
         v_left_out := crm_sync._destinations_left_out();
-        if v_left_out is not null then%6$s
+        if v_left_out is not null then%5$s
             return null;
         end if;
     end if;
-    if tg_op = 'INSERT' then%2$s
-    else%3$s%4$s
+    if tg_op = 'INSERT' then%1$s
+    else%2$s%3$s
     end if;
     if v_count > 0 then
         v_dispatched := set_config('crm_sync.dispatched', '', true);
     end if;
     return null;
 exception when others then
-%5$s    return null;
+%4$s    return null;
 end;
-$capture$;
-$sql$,
-        crm_sync._generated_name('capture', p_table_name),
-        crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
-        crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
-        coalesce(crm_sync._related_sql(p_table_name), ''),
-        crm_sync._capture_handler_sql(p_table_name),
-        crm_sync._leave_out_sql(p_table_name)
-    );
+$body$,
+            crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
+            crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
+            coalesce(crm_sync._related_sql(p_table_name), ''),
+            crm_sync._capture_handler_sql(p_table_name),
+            crm_sync._leave_out_sql(p_table_name)));
 end;
 $$;
 

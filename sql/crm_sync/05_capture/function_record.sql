@@ -24,25 +24,27 @@ begin
     end if;
     return format(
         $sql$
-create or replace function crm_sync.%1$I(p_delivery_ids bigint[])
+create or replace function crm_sync.%I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-as $record$
+as %L;
+$sql$,
+        crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
+        format(
+            $body$
 #variable_conflict use_column
 begin
     return query
     select deliveries.delivery_id,
-           %2$s%3$s,
-           %4$s
+           %1$s%2$s,
+           %3$s
     from crm_sync.deliveries
-    %5$s
+    %4$s
     where deliveries.delivery_id = any (p_delivery_ids);
 end;
-$record$;
-$sql$,
-        crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
-        v_record, v_joined, v_key, v_source);
+$body$,
+            v_record, v_joined, v_key, v_source));
 end;
 $$;
 
@@ -60,7 +62,10 @@ create or replace function crm_sync._records(p_table_name text, p_route text, p_
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $records$
+as %L;
+$sql$,
+        format(
+            $body$
 begin
     %s
     else
@@ -69,17 +74,16 @@ begin
         ) using p_delivery_ids;
     end if;
 end;
-$records$;
-$sql$,
-        coalesce((
-            select string_agg(format(
-                $sql$if p_table_name = %L and p_route = %L then
+$body$,
+            coalesce((
+                select string_agg(format(
+                    $sql$if p_table_name = %L and p_route = %L then
         return query select * from crm_sync.%I(p_delivery_ids);$sql$,
-                attachments.table_name, attachments.route,
-                crm_sync._generated_name('record', attachments.table_name, attachments.route)
-            ), e'\n    els' order by attachments.table_name, attachments.route)
-            from crm_sync.attachments
-        ), 'if false then'));
+                    attachments.table_name, attachments.route,
+                    crm_sync._generated_name('record', attachments.table_name, attachments.route)
+                ), e'\n    els' order by attachments.table_name, attachments.route)
+                from crm_sync.attachments
+            ), 'if false then')));
 end;
 $$;
 

@@ -12,23 +12,25 @@ create or replace function crm_sync.%I(p_row_ids text[])
 returns table (route text, target_table text, row_id text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $related$
+as %L;
+$sql$,
+        crm_sync._generated_name('related', p_table_name),
+        format(
+            $body$
 #variable_conflict use_column
 begin
     return query
 %s;
 end;
-$related$;
-$sql$,
-        crm_sync._generated_name('related', p_table_name),
-        string_agg(format(
+$body$,
+            string_agg(format(
             $sql$    select distinct %L, %L, affected.row_id
     from unnest(p_row_ids) as changed (row_id)
     join %s as new on %s
     cross join lateral (%s) as affected (row_id)$sql$,
             related.route, related.target_table, p_table_name,
             crm_sync._row_matches_sql(p_table_name::regclass, 'new', 'changed.row_id'), related.affected
-        ), e'\n    union all\n'))
+        ), e'\n    union all\n')))
     from crm_sync.related_attachments as related
     where related.table_name = p_table_name
     having count(*) > 0;

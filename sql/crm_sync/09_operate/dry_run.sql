@@ -52,10 +52,32 @@ begin
         raise exception 'no route fires for row % of % as it is', p_row_id, p_table
             using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
     end if;
+    return crm_sync._dry_envelope(v_deliveries, p_dry_run);
+end;
+$$;
+
+create function crm_sync._dry_envelope(p_deliveries jsonb, p_dry_run jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
     -- A destination that no route has: a function that knows no dry runs sends none of it either.
     return jsonb_build_object(
         'version', 1, 'dry_run', p_dry_run, 'destination', 'dry_run',
-        'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', v_deliveries);
+        'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', p_deliveries);
+end;
+$$;
+
+create function crm_sync._dry_delivery(p_delivery crm_sync.deliveries, p_record jsonb, p_ordering_key text)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return jsonb_build_object(
+        'id', p_delivery.delivery_id, 'route', p_delivery.route, 'attempt', 1, 'idempotency_key', p_delivery.idempotency_key,
+        'ordering_key', p_ordering_key, 'captured_at', p_delivery.captured_at, 'record', p_record);
 end;
 $$;
 
@@ -76,10 +98,8 @@ begin
     -- Captured and read as ever, and undone: the variable stays, the deliveries do not.
     begin
         v_ids := array(select * from crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows));
-        select jsonb_agg(jsonb_build_object(
-            'id', deliveries.delivery_id, 'route', deliveries.route, 'attempt', 1, 'idempotency_key', deliveries.idempotency_key,
-            'ordering_key', built.ordering_key, 'captured_at', deliveries.captured_at, 'record', built.record
-        ) order by deliveries.delivery_id) into v_deliveries
+        select jsonb_agg(crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) order by deliveries.delivery_id)
+        into v_deliveries
         from crm_sync._build_records(v_ids) as built
         join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id;
         raise exception 'undone' using errcode = 'CS099';
@@ -93,6 +113,19 @@ create function crm_sync.dry_run_result(p_dry_run_id uuid)
 returns table (route text, would text, destination text, path text, payload jsonb, error_code text, error text)
 language plpgsql
 security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select results.route, results.would, results.destination, results.path, results.payload, results.error_code, results.error
+    from jsonb_to_recordset(crm_sync._dry_run_answer(p_dry_run_id)) as results (
+        route text, would text, destination text, path text, payload jsonb, error_code text, error text);
+end;
+$$;
+
+create function crm_sync._dry_run_answer(p_dry_run_id uuid)
+returns jsonb
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -109,25 +142,18 @@ begin
     select answers.status_code, answers.headers, answers.content, answers.error_msg into v_answer
     from net._http_response as answers where answers.id = v_request;
     if not found then
-        would := 'wait';
-        error := 'no answer yet: ask again in a second; it is kept for 6 hours';
-        return next;
-        return;
+        return '[{"would": "wait", "error": "no answer yet: ask again in a second; it is kept for 6 hours"}]';
     end if;
     v_results := crm_sync._verified(
         p_dry_run_id, v_answer.headers, v_answer.content, (crm_sync._function_access()).secrets) -> 'results';
     -- An older function answers, signed, without a word on what it would do.
     if v_results -> 0 ? 'would' then
-        return query
-        select results.route, results.would, results.destination, results.path, results.payload, results.error_code, results.error
-        from jsonb_to_recordset(v_results) as results (
-            route text, would text, destination text, path text, payload jsonb, error_code text, error text);
-    else
-        would := 'fail';
-        error_code := 'no_usable_answer';
-        error := coalesce('HTTP ' || v_answer.status_code, v_answer.error_msg) || ', not the answer to a dry run: is the newest function deployed? select * from crm_sync.health();';
-        return next;
+        return v_results;
     end if;
+    return jsonb_build_array(jsonb_build_object(
+        'would', 'fail', 'error_code', 'no_usable_answer',
+        'error', coalesce('HTTP ' || v_answer.status_code, v_answer.error_msg)
+            || ', not the answer to a dry run: is the newest function deployed? select * from crm_sync.health();'));
 end;
 $$;
 
@@ -139,8 +165,12 @@ comment on function crm_sync.dry_run_request(regclass, text, text) is
     'The same question for who asks the function by themselves (npm run ops -- dry-run --whole): its answer holds the values in clear, which pg_net''s tables must not. POST the body, byte by byte, with these headers to the url within 2 minutes. Leaves a line in crm_sync.operations. Safe to repeat. Role: owner. Errors: as dry_run().';
 comment on function crm_sync._dry_run_body(regclass, text, jsonb) is 'What the function is asked; p_dry_run: true, or "whole" for values in clear.';
 comment on function crm_sync._dry_deliveries(text, text) is 'What the routes of a row would capture and read now, as the envelope holds it; null: none fires. Leaves nothing. Raises CS029: no such row.';
+comment on function crm_sync._dry_envelope(jsonb, jsonb) is 'What is posted to the function: deliveries, and that it shall send none of them.';
+comment on function crm_sync._dry_delivery(crm_sync.deliveries, jsonb, text) is 'A delivery as such an envelope holds it, with the record and the key that it would have now.';
+comment on function crm_sync._dry_run_answer(uuid) is 'The results of a dry run as JSON; one that says wait or fail where there are none. Raises CS032: no such dry run.';
 
 revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_request(regclass, text, text),
     crm_sync._dry_run_body(regclass, text, jsonb), crm_sync._dry_deliveries(text, text),
-    crm_sync.dry_run_result(uuid) from public;
+    crm_sync.dry_run_result(uuid), crm_sync._dry_run_answer(uuid),
+    crm_sync._dry_envelope(jsonb, jsonb), crm_sync._dry_delivery(crm_sync.deliveries, jsonb, text) from public;
 grant execute on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_result(uuid) to crm_sync_operator;

@@ -52,6 +52,10 @@ as $$
 begin
     if to_regclass(p_table_name) is not null then
         perform crm_sync._erase_missed(p_table_name::regclass, p_row_id);
+    else
+        -- Without its table nothing of it can be captured any more.
+        delete from crm_sync.capture_failures as failures
+        where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
     end if;
     delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
 end;

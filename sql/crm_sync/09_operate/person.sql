@@ -156,15 +156,30 @@ as $$
 begin
     -- Rows that are gone, or tell of somebody else by now. No index serves this: an operator's call may read the ledger once.
     return query
-    select distinct deliveries.table_name, deliveries.row_id
+    select deliveries.table_name, deliveries.row_id
     from crm_sync.deliveries
-    cross join crm_sync.settings
-    where deliveries.record is not null
-      and exists (
-          select from jsonb_path_query(deliveries.record, 'strict $.** ? (@.type() == "object").keyvalue()') as fields (field)
-          where (field ->> 'key' = any (settings.email_columns) and lower(btrim(field ->> 'value')) = p_email)
-             or (field ->> 'key' = any (settings.phone_columns) and crm_sync._phone_digits(field ->> 'value') = p_phone)
-      );
+    where crm_sync._tells_of_person(deliveries.record, p_email, p_phone)
+    union
+    select failures.table_name, ids.row_id
+    from crm_sync.capture_failures as failures
+    cross join unnest(failures.row_ids) with ordinality as ids (row_id, position)
+    where crm_sync._tells_of_person(failures.new_rows -> (ids.position - 1)::int, p_email, p_phone)
+       or crm_sync._tells_of_person(failures.old_rows -> (ids.position - 1)::int, p_email, p_phone);
+end;
+$$;
+
+create function crm_sync._tells_of_person(p_record jsonb, p_email text, p_phone text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from crm_sync.settings
+        cross join jsonb_path_query(p_record, 'strict $.** ? (@.type() == "object").keyvalue()') as fields (field)
+        where (field ->> 'key' = any (settings.email_columns) and lower(btrim(field ->> 'value')) = p_email)
+           or (field ->> 'key' = any (settings.phone_columns) and crm_sync._phone_digits(field ->> 'value') = p_phone));
 end;
 $$;
 
@@ -197,11 +212,12 @@ comment on function crm_sync.erase_person(text, text, boolean, text) is
 comment on function crm_sync._person_rows(text, text) is 'Rows of a person, of the tables and of the ledger. Raises CS026 for neither email nor phone.';
 comment on function crm_sync._deliveries_of_row(text, text) is 'Deliveries that tell of a row, also where its table is gone.';
 comment on function crm_sync._rows_of_person(text, text) is 'Rows of attached tables with this email (lower case) or phone (digits).';
-comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger hold this email or phone.';
+comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger, or whose changes that capture missed, hold this email or phone.';
+comment on function crm_sync._tells_of_person(jsonb, text, text) is 'Whether a record holds this email (lower case) or phone (digits) in one of the columns for them, at any depth.';
 comment on function crm_sync._phone_digits(text) is 'The last nine digits of a phone; null: there is none.';
 comment on function crm_sync._found_by(text, text) is 'By what a person was looked for, without the value.';
 
 revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
     crm_sync._person_rows(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
-    crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
+    crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
 grant execute on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text) to crm_sync_operator;

@@ -1,4 +1,27 @@
--- Retention: records go first, the trace without personal data later. In batches, so that no run locks or bloats much.
+-- Retention: records go first, the trace without personal data later. In batches, each a transaction of its own, so that no run
+-- locks or bloats much, and one after the other until nothing is left.
+
+create function crm_sync._purge_command()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'do $purge$ begin loop exit when not crm_sync._purge_again(); commit; end loop; end $purge$'
+$$;
+
+create function crm_sync._purge_again(p_batch int default 5000, p_for interval default '10 minutes')
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_full boolean;
+begin
+    select bool_or(purged.purged_count >= p_batch) into v_is_full from crm_sync.purge(p_batch => p_batch) as purged;
+    return v_is_full and crm_sync._has_time_left(p_for);
+end;
+$$;
 
 create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
@@ -116,7 +139,7 @@ begin
     where runs.runid in (
         select old.runid
         from cron.job_run_details as old
-        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'select crm\_sync.%'])
+        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'select crm\_sync.%'])
           and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
         limit p_batch
     );
@@ -126,10 +149,12 @@ end;
 $$;
 
 comment on function crm_sync.purge(timestamptz, int) is
-    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly. Safe to repeat. Role: owner.';
+    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly, until nothing is left. Safe to repeat. Role: owner.';
+comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
+comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of each kind; whether another one shall follow: one was full, and there is time.';
 comment on function crm_sync._purge_records(timestamptz, timestamptz, int) is 'Empties the record of deliveries finished before then.';
 comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then, with their attempts.';
 comment on function crm_sync._purge_cron_runs(timestamptz, int) is 'Deletes our own lines in cron.job_run_details.';
 
-revoke all on function crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
+revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
     crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;

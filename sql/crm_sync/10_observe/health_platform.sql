@@ -99,15 +99,6 @@ begin
 end;
 $$;
 
-create function crm_sync._jobs()
-returns text[]
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select array['crm_sync_tick', 'crm_sync_wake', 'crm_sync_alert', 'crm_sync_purge', 'crm_sync_repair'];
-$$;
-
 create function crm_sync._check_cron_jobs(p_now timestamptz)
 returns crm_sync.finding
 language plpgsql
@@ -121,15 +112,15 @@ begin
     if not (select settings.is_running from crm_sync.settings) then
         return row('ok', 'none while stopped', null, null, null)::crm_sync.finding;
     end if;
-    select string_agg(wanted.name, ', ' order by wanted.name), jsonb_object_agg(wanted.name, null) into v_missing, v_concerns
-    from unnest(crm_sync._jobs()) as wanted (name)
+    select string_agg(wanted.job, ', ' order by wanted.job), jsonb_object_agg(wanted.job, null) into v_missing, v_concerns
+    from crm_sync._wanted_jobs() as wanted
     where not exists (
         select from cron.job as jobs
-        where jobs.jobname = wanted.name and jobs.active and jobs.database = current_database()
+        where jobs.jobname = wanted.job and jobs.command = wanted.command and jobs.active and jobs.database = current_database()
     );
     return crm_sync._finding(
-        v_missing is null, 'all are scheduled', 'error', 'not scheduled, or inactive: ' || v_missing, 'select crm_sync.start();',
-        v_concerns);
+        v_missing is null, 'all are scheduled', 'error', 'not scheduled, inactive, or another release''s: ' || v_missing,
+        'select crm_sync.start();', v_concerns);
 end;
 $$;
 
@@ -155,7 +146,7 @@ begin
         order by runs.runid desc
         limit 1
     ) as last
-    where jobs.jobname = any (crm_sync._jobs()) and last.status = 'failed';
+    where jobs.jobname in (select wanted.job from crm_sync._wanted_jobs() as wanted) and last.status = 'failed';
     return crm_sync._finding(
         v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
         'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;', v_concerns);
@@ -232,14 +223,13 @@ comment on function crm_sync._check_platform(timestamptz) is 'Check: extensions 
 comment on function crm_sync._check_secrets(timestamptz) is 'Check: Vault holds what dispatch needs, in the right form.';
 comment on function crm_sync._check_pg_net_worker(timestamptz) is 'Check: pg_net''s worker runs.';
 comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
-comment on function crm_sync._jobs() is 'The jobs that start() schedules.';
-comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled and active.';
+comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled as this release wants them, and active.';
 comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
 comment on function crm_sync._check_cron_history(timestamptz, int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
 comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran within the last minute (15 where it is not scheduled by seconds).';
 comment on function crm_sync._check_restored_copy(timestamptz) is 'Check: server, timeline and database are those of the last start().';
 
 revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
-    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._jobs(), crm_sync._check_cron_jobs(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
     crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
     crm_sync._check_restored_copy(timestamptz) from public;

@@ -9,12 +9,7 @@ declare
     v_settings crm_sync.settings;
 begin
     perform crm_sync._require_platform();
-    perform crm_sync._unschedule();
-    perform cron.schedule('crm_sync_tick', p_every, crm_sync._tick_command());
-    perform cron.schedule('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()');
-    perform cron.schedule('crm_sync_alert', '* * * * *', 'select crm_sync.alert()');
-    perform cron.schedule('crm_sync_purge', '17 * * * *', 'select crm_sync.purge()');
-    perform cron.schedule('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
+    perform crm_sync._schedule(p_every);
     update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
     perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
     return v_settings;
@@ -41,21 +36,6 @@ begin
 end;
 $$;
 
-create function crm_sync._unschedule()
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if to_regclass('cron.job') is null then
-        return;
-    end if;
-    -- By id: unscheduling an unknown name raises, and scheduling a known one leaves it inactive if it was.
-    perform cron.unschedule(jobs.jobid) from cron.job as jobs 
-    where jobs.jobname = any (crm_sync._jobs());
-end;
-$$;
-
 create function crm_sync._require_platform()
 returns void
 language plpgsql
@@ -76,7 +56,6 @@ comment on function crm_sync.start(text) is
     'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing.';
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
-comment on function crm_sync._unschedule() is 'Removes the jobs of ours that are there.';
 comment on function crm_sync._require_platform() is 'Raises CS012 unless pg_net, pg_cron and Vault are there.';
 
-revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._unschedule(), crm_sync._require_platform() from public;
+revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._require_platform() from public;

@@ -16,13 +16,9 @@ returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_timeout interval := current_setting('statement_timeout')::interval;
-    -- From the first tick to the last it is one statement, which ends before it is ended.
-    v_for     interval := case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
 begin
     -- Settings before envelopes, as in the tick: whoever alters both meets no deadlock.
-    if clock_timestamp() >= statement_timestamp() + v_for
+    if not crm_sync._has_time_left(p_for)
         or not (select settings.is_running from crm_sync.settings)
         or not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
         return false;
@@ -33,8 +29,24 @@ begin
 end;
 $$;
 
+-- A scheduled command is one statement from its first round to its last, and ends before it is ended.
+create function crm_sync._has_time_left(p_for interval)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timeout interval := current_setting('statement_timeout')::interval;
+begin
+    return clock_timestamp() < statement_timestamp()
+        + case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
+end;
+$$;
+
 comment on function crm_sync._tick_command() is 'What start() schedules: a tick, and more while requests are under way.';
 comment on function crm_sync._shall_tick_again(interval, interval) is
     'Pauses if requests are under way and there is time; whether another tick shall follow. The time counts from the statement''s begin.';
 
-revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval) from public;
+comment on function crm_sync._has_time_left(interval) is 'Whether a statement that may take so long has time for another round, also by its statement_timeout.';
+
+revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval), crm_sync._has_time_left(interval) from public;

@@ -3,11 +3,16 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { readMigrations } from "../../../scripts/migrations/releases.ts";
 import { pushMigrations } from "../../../scripts/supabase-cli.ts";
 import { withClient } from "../../../scripts/with-client.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { script } from "../stack/stack.ts";
 
+/** Without their stamps. */
+const OURS = [...readMigrations().keys()]
+  .map((file) => file.replace(/^\d+_/, ""))
+  .filter((name) => !name.startsWith("sample_tables"));
 /** Stamped in the future, as by a machine whose clock is wrong. */
 const THEIRS = "20991231235959_tables.sql";
 
@@ -18,7 +23,7 @@ it("migrations after theirs, which the CLI pushes; the function; its entries of 
   expect(stdout).toContain("Left to do:");
   expect(readdirSync(join(folder, "supabase/migrations"))).toEqual([
     THEIRS,
-    "21000101000000_crm_sync.sql",
+    ...OURS.map((name, index) => `${21_000_101_000_000 + index}_${name}`),
   ]);
   expect(readFileSync(join(folder, "supabase/config.toml"), "utf8")).toBe(`project_id = "theirs"
 

@@ -1,0 +1,878 @@
+-- Generated from sql/crm_sync/ by npm run migrations: from 0.1.0 to 0.2.0. Change the source, not this file.
+
+-- The jobs are a table now, with what each does: _wanted_jobs().
+drop function crm_sync._jobs();
+
+-- sql/crm_sync/01_setup/version.sql
+
+-- Which release this is: package.json has the same, and a check compares them.
+
+create or replace function crm_sync.version()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select '0.2.0'
+$$;
+
+-- sql/crm_sync/05_capture/detach.sql
+
+create or replace function crm_sync._take_off(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_has_routes  boolean := exists (select from crm_sync.attachments where attachments.table_name = p_table_name);
+    v_has_related boolean := exists (
+        select from crm_sync.related_attachments as related where related.table_name = p_table_name);
+    v_function    regprocedure;
+begin
+    if not v_has_routes then
+        perform crm_sync._lock_shortly(p_table_name, 'access exclusive');
+        execute format('drop trigger if exists crm_sync_capture_insert on %s', p_table_name);
+    end if;
+    if v_has_routes or v_has_related then
+        perform crm_sync._reattach_table(p_table_name);
+        return;
+    end if;
+    execute format('drop trigger if exists crm_sync_capture_update on %s', p_table_name);
+    for v_function in select crm_sync._generated_functions(p_table_name) loop
+        execute format('drop function %s', v_function);
+    end loop;
+end;
+$$;
+
+comment on function crm_sync.detach(regclass, text) is
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
+
+-- sql/crm_sync/05_capture/function_capture.sql
+
+-- The text of a table's capture function. It runs inside the application's statement: one exception block around
+-- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most in a transaction, inserts only.
+-- Definer, because the application's roles have no rights in crm_sync.
+
+create or replace function crm_sync._capture_function_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        $sql$
+create or replace function crm_sync.%I()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
+set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
+as %L;
+$sql$,
+        crm_sync._generated_name('capture', p_table_name),
+        format(
+            $body$
+#variable_conflict use_column
+declare
+    v_count      int;
+    v_dispatched text;
+    v_left_out   text[];
+begin
+    if current_setting('crm_sync.has_waited', true) = 'yes' then
+        perform set_config('lock_timeout', '1ms', true);
+    end if;
+    if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
+        v_left_out := crm_sync._destinations_left_out();
+        if v_left_out is not null then%5$s
+            return null;
+        end if;
+    end if;
+    if tg_op = 'INSERT' then%1$s
+    else%2$s%3$s
+    end if;
+    if v_count > 0 then
+        v_dispatched := set_config('crm_sync.dispatched', '', true);
+    end if;
+    return null;
+exception when others then
+%4$s    return null;
+end;
+$body$,
+            crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
+            crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
+            coalesce(crm_sync._related_sql(p_table_name), ''),
+            crm_sync._capture_handler_sql(p_table_name),
+            crm_sync._leave_out_sql(p_table_name)));
+end;
+$$;
+
+-- sql/crm_sync/05_capture/function_recapture.sql
+
+-- The text of the function that captures changes handed to it as JSON: the tick's repair, related changes, backfill.
+-- Same queries as the trigger's, over the same names: what fires there fires here.
+
+create or replace function crm_sync._recapture_function_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when crm_sync._all_fired_sql(p_table_name, 'RECAPTURE') is not null then format(
+        $sql$
+create or replace function crm_sync.%I(
+    p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_routes text[], p_is_backfill boolean, p_captured_at timestamptz
+)
+returns setof bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as %L;
+$sql$,
+        crm_sync._generated_name('recapture', p_table_name),
+        format(
+            $body$
+begin
+    return query
+    with new_rows as (select * from jsonb_populate_recordset(null::%1$s, p_new_rows)),
+    old_rows as (select * from jsonb_populate_recordset(null::%1$s, p_old_rows))
+    insert into crm_sync.deliveries (
+        route, destination, table_name, row_id, operation, ordering_key, record, is_backfill, captured_at
+    )
+    select fired.route, fired.destination, %1$L, fired.row_id, p_operation, fired.ordering_key, fired.record,
+           p_is_backfill, p_captured_at
+    from (
+%2$s    ) as fired
+    where p_routes is null or fired.route = any (p_routes)
+    returning deliveries.delivery_id;
+end;
+$body$,
+            p_table_name, crm_sync._all_fired_sql(p_table_name, 'RECAPTURE'))) end;
+$$;
+
+-- sql/crm_sync/05_capture/function_record.sql
+
+-- The text of the function that builds a route's records, called at the first claim.
+-- State route: from the row as it now is, with the ordering key that it now has; no row, no record. Event route: from the
+-- row as captured.
+
+create or replace function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table  regclass := p_attachment.table_name::regclass;
+    v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
+    v_record text := 'deliveries.record';
+    v_key    text := 'deliveries.ordering_key';
+    v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
+begin
+    if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'this'));
+        v_source := format('join %s as this on %s', p_attachment.table_name,
+                           crm_sync._row_matches_sql(v_table, 'this', 'deliveries.row_id'));
+        v_key := format('(select (%s)::text from (select this.*) as new)', p_attachment.ordering_key);
+    end if;
+    return format(
+        $sql$
+create or replace function crm_sync.%I(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, ordering_key text)
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as %L;
+$sql$,
+        crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
+        format(
+            $body$
+#variable_conflict use_column
+begin
+    return query
+    select deliveries.delivery_id,
+           %1$s%2$s,
+           %3$s
+    from crm_sync.deliveries
+    %4$s
+    where deliveries.delivery_id = any (p_delivery_ids);
+end;
+$body$,
+            v_record, v_joined, v_key, v_source));
+end;
+$$;
+
+create or replace function crm_sync._records_function_sql()
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Static calls, planned once a session. A route that was detached while deliveries of it waited is called by name.
+    return format(
+        $sql$
+create or replace function crm_sync._records(p_table_name text, p_route text, p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, ordering_key text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as %L;
+$sql$,
+        format(
+            $body$
+begin
+    %s
+    else
+        return query execute format(
+            'select * from crm_sync.%%I($1)', crm_sync._generated_name('record', p_table_name, p_route)
+        ) using p_delivery_ids;
+    end if;
+end;
+$body$,
+            coalesce((
+                select string_agg(format(
+                    $sql$if p_table_name = %L and p_route = %L then
+        return query select * from crm_sync.%I(p_delivery_ids);$sql$,
+                    attachments.table_name, attachments.route,
+                    crm_sync._generated_name('record', attachments.table_name, attachments.route)
+                ), e'\n    els' order by attachments.table_name, attachments.route)
+                from crm_sync.attachments
+            ), 'if false then')));
+end;
+$$;
+
+-- sql/crm_sync/05_capture/function_related.sql
+
+-- The text of the function that finds which rows of other tables a changed row affects.
+
+create or replace function crm_sync._related_function_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $sql$
+create or replace function crm_sync.%I(p_row_ids text[])
+returns table (route text, target_table text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as %L;
+$sql$,
+        crm_sync._generated_name('related', p_table_name),
+        format(
+            $body$
+#variable_conflict use_column
+begin
+    return query
+%s;
+end;
+$body$,
+            string_agg(format(
+            $sql$    select distinct %L, %L, affected.row_id
+    from unnest(p_row_ids) as changed (row_id)
+    join %s as new on %s
+    cross join lateral (%s) as affected (row_id)$sql$,
+            related.route, related.target_table, p_table_name,
+            crm_sync._row_matches_sql(p_table_name::regclass, 'new', 'changed.row_id'), related.affected
+        ), e'\n    union all\n')))
+    from crm_sync.related_attachments as related
+    where related.table_name = p_table_name
+    having count(*) > 0;
+$$;
+
+-- sql/crm_sync/05_capture/reattach.sql
+
+create or replace function crm_sync._create_trigger(p_table_name text, p_trigger text, p_event text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (
+        select from pg_catalog.pg_trigger as triggers
+        where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
+    ) then
+        perform crm_sync._lock_shortly(p_table_name, 'share row exclusive');
+        execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
+                       p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
+    end if;
+end;
+$$;
+
+create or replace function crm_sync._lock_shortly(p_table_name text, p_mode text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '600ms'
+as $$
+begin
+    -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again.
+    for v_try in 1 .. 5 loop
+        begin
+            execute format('lock table %s in %s mode', p_table_name, p_mode);
+            return;
+        exception when lock_not_available then
+            perform pg_sleep(0.4);
+        end;
+    end loop;
+    raise exception 'table % is in use: no lock on it within 5 s', p_table_name
+        using errcode = '55P03',
+              hint = format('Who holds it: select pid, query from pg_stat_activity where pid in (select pid from pg_locks where relation = %L::regclass and granted);', p_table_name);
+end;
+$$;
+
+comment on function crm_sync._lock_shortly(text, text) is 'Locks a table, asking five times for 0.6 s, with 0.4 s between; raises 55P03 when it can not be had.';
+
+revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
+    crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text, text) from public;
+
+-- sql/crm_sync/09_operate/dry_run.sql
+
+create or replace function crm_sync._dry_run_body(p_table regclass, p_row_id text, p_dry_run jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_deliveries jsonb;
+begin
+    perform crm_sync._require_attached(p_table);
+    v_deliveries := crm_sync._dry_deliveries(crm_sync._table_name(p_table), p_row_id);
+    if v_deliveries is null then
+        raise exception 'no route fires for row % of % as it is', p_row_id, p_table
+            using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
+    end if;
+    return crm_sync._dry_envelope(v_deliveries, p_dry_run);
+end;
+$$;
+
+create or replace function crm_sync._dry_envelope(p_deliveries jsonb, p_dry_run jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A destination that no route has: a function that knows no dry runs sends none of it either.
+    return jsonb_build_object(
+        'version', 1, 'dry_run', p_dry_run, 'destination', 'dry_run',
+        'expires_at', clock_timestamp() + interval '2 minutes', 'deliveries', p_deliveries);
+end;
+$$;
+
+create or replace function crm_sync._dry_delivery(p_delivery crm_sync.deliveries, p_record jsonb, p_ordering_key text)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return jsonb_build_object(
+        'id', p_delivery.delivery_id, 'route', p_delivery.route, 'attempt', 1, 'idempotency_key', p_delivery.idempotency_key,
+        'ordering_key', p_ordering_key, 'captured_at', p_delivery.captured_at, 'record', p_record);
+end;
+$$;
+
+create or replace function crm_sync._dry_deliveries(p_table_name text, p_row_id text)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_rows       jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
+    v_ids        bigint[];
+    v_deliveries jsonb;
+begin
+    if v_rows = '[]' then
+        raise exception '% has no row %', p_table_name, p_row_id
+            using errcode = 'CS029', hint = 'Its primary key as text; a JSON array where it has several columns.';
+    end if;
+    -- Captured and read as ever, and undone: the variable stays, the deliveries do not.
+    begin
+        v_ids := array(select * from crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows));
+        select jsonb_agg(crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) order by deliveries.delivery_id)
+        into v_deliveries
+        from crm_sync._build_records(v_ids) as built
+        join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id;
+        raise exception 'undone' using errcode = 'CS099';
+    exception when sqlstate 'CS099' then
+        return v_deliveries;
+    end;
+end;
+$$;
+
+create or replace function crm_sync.dry_run_result(p_dry_run_id uuid)
+returns table (route text, would text, destination text, path text, payload jsonb, error_code text, error text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select results.route, results.would, results.destination, results.path, results.payload, results.error_code, results.error
+    from jsonb_to_recordset(crm_sync._dry_run_answer(p_dry_run_id)) as results (
+        route text, would text, destination text, path text, payload jsonb, error_code text, error text);
+end;
+$$;
+
+create or replace function crm_sync._dry_run_answer(p_dry_run_id uuid)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_request bigint := (
+        select (operations.arguments ->> 'request_id')::bigint from crm_sync.operations
+        where operations.action = 'dry_run' and operations.arguments ->> 'dry_run_id' = p_dry_run_id::text);
+    v_answer  record;
+    v_results jsonb;
+begin
+    if v_request is null then
+        raise exception 'there is no dry run %', p_dry_run_id
+            using errcode = 'CS032', hint = 'select * from crm_sync.dry_run(''public.…'', ''<id>'');';
+    end if;
+    select answers.status_code, answers.headers, answers.content, answers.error_msg into v_answer
+    from net._http_response as answers where answers.id = v_request;
+    if not found then
+        return '[{"would": "wait", "error": "no answer yet: ask again in a second; it is kept for 6 hours"}]';
+    end if;
+    v_results := crm_sync._verified(
+        p_dry_run_id, v_answer.headers, v_answer.content, (crm_sync._function_access()).secrets) -> 'results';
+    -- An older function answers, signed, without a word on what it would do.
+    if v_results -> 0 ? 'would' then
+        return v_results;
+    end if;
+    return jsonb_build_array(jsonb_build_object(
+        'would', 'fail', 'error_code', 'no_usable_answer',
+        'error', coalesce('HTTP ' || v_answer.status_code, v_answer.error_msg)
+            || ', not the answer to a dry run: is the newest function deployed? select * from crm_sync.health();'));
+end;
+$$;
+
+comment on function crm_sync._dry_envelope(jsonb, jsonb) is 'What is posted to the function: deliveries, and that it shall send none of them.';
+
+comment on function crm_sync._dry_delivery(crm_sync.deliveries, jsonb, text) is 'A delivery as such an envelope holds it, with the record and the key that it would have now.';
+
+comment on function crm_sync._dry_run_answer(uuid) is 'The results of a dry run as JSON; one that says wait or fail where there are none. Raises CS032: no such dry run.';
+
+revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_request(regclass, text, text),
+    crm_sync._dry_run_body(regclass, text, jsonb), crm_sync._dry_deliveries(text, text),
+    crm_sync.dry_run_result(uuid), crm_sync._dry_run_answer(uuid),
+    crm_sync._dry_envelope(jsonb, jsonb), crm_sync._dry_delivery(crm_sync.deliveries, jsonb, text) from public;
+
+-- sql/crm_sync/09_operate/dry_run_pending.sql
+
+-- Shadow mode, the other half: while stopped everything is captured and nothing leaves, and this asks the function what it would
+-- make of what waits, some hundred deliveries a call. Nothing is claimed, frozen or sent to a receiver.
+
+create or replace function crm_sync.dry_run_pending(p_after bigint default 0, p_limit int default 100, p_note text default null)
+returns table (dry_run_id uuid, delivery_count int, last_delivery_id bigint, see text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_deliveries jsonb;
+    v_request    bigint;
+begin
+    select jsonb_agg(waiting.delivery order by waiting.delivery_id), count(*), max(waiting.delivery_id)
+    into v_deliveries, delivery_count, last_delivery_id
+    from crm_sync._dry_pending(p_after, p_limit) as waiting;
+    if v_deliveries is null then
+        raise exception 'nothing waits behind delivery %', p_after
+            using errcode = 'CS035', hint = 'select status, count(*) from crm_sync.delivery_log group by status;';
+    end if;
+    dry_run_id := gen_random_uuid();
+    see := format('select would, route, error, count(*) from crm_sync.dry_run_pending_result(%L) group by 1, 2, 3;', dry_run_id);
+    v_request := crm_sync._post_signed(
+        crm_sync._required_function_access(), dry_run_id, crm_sync._dry_envelope(v_deliveries, 'true'),
+        (select settings.request_timeout from crm_sync.settings));
+    perform crm_sync._note_operation('dry_run', jsonb_build_object(
+        'after', p_after, 'dry_run_id', dry_run_id, 'request_id', v_request), delivery_count, p_note);
+    return next;
+end;
+$$;
+
+create or replace function crm_sync._dry_pending(p_after bigint, p_limit int)
+returns table (delivery_id bigint, delivery jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_settings crm_sync.settings;
+begin
+    select * into strict v_settings from crm_sync.settings;
+    return query
+    select fitting.delivery_id, fitting.delivery
+    from (
+        select made.delivery_id, made.delivery,
+               sum(octet_length(made.delivery::text) + 2) over (order by made.delivery_id) as bytes
+        from (
+            select deliveries.delivery_id, crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) as delivery
+            from crm_sync._build_records(array(
+                select waiting.delivery_id from crm_sync.deliveries as waiting
+                where waiting.status = 'pending' and waiting.delivery_id > p_after
+                order by waiting.delivery_id
+                limit least(p_limit, v_settings.max_envelope_deliveries)
+            )) as built
+            join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id
+            where not built.is_gone
+        ) as made
+        where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
+    ) as fitting
+    where fitting.bytes < v_settings.max_delivery_bytes;
+end;
+$$;
+
+create or replace function crm_sync.dry_run_pending_result(p_dry_run_id uuid)
+returns table (delivery_id bigint, route text, row_id text, would text, payload jsonb, error_code text, error text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select results.delivery_id, results.route, deliveries.row_id, results.would, results.payload, results.error_code, results.error
+    from jsonb_to_recordset(crm_sync._dry_run_answer(p_dry_run_id)) as results (
+        delivery_id bigint, route text, would text, payload jsonb, error_code text, error text)
+    left join crm_sync.deliveries on deliveries.delivery_id = results.delivery_id
+    order by results.delivery_id;
+end;
+$$;
+
+comment on function crm_sync.dry_run_pending(bigint, int, text) is
+    'Asks the function what it would send for deliveries that wait, oldest first, behind p_after: as many as an envelope holds, 100 at most. The next ones: p_after => last_delivery_id. The answer, values masked, a second later: dry_run_pending_result(dry_run_id). One larger than an envelope, or whose row is gone, is left out. Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS035 nothing waits.';
+
+comment on function crm_sync.dry_run_pending_result(uuid) is
+    'The answer, a row for each delivery. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
+
+comment on function crm_sync._dry_pending(bigint, int) is 'Deliveries that wait, as an envelope would hold them, with the records that they would have now.';
+
+revoke all on function crm_sync.dry_run_pending(bigint, int, text), crm_sync.dry_run_pending_result(uuid),
+    crm_sync._dry_pending(bigint, int) from public;
+
+grant execute on function crm_sync.dry_run_pending(bigint, int, text), crm_sync.dry_run_pending_result(uuid) to crm_sync_operator;
+
+-- sql/crm_sync/09_operate/erase.sql
+
+create or replace function crm_sync._erase_waiting(p_table_name text, p_row_id text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        perform crm_sync._erase_missed(p_table_name::regclass, p_row_id);
+    else
+        -- Without its table nothing of it can be captured any more.
+        delete from crm_sync.capture_failures as failures
+        where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
+    end if;
+    delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
+end;
+$$;
+
+-- sql/crm_sync/09_operate/person.sql
+
+create or replace function crm_sync._rows_told_of_person(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Rows that are gone, or tell of somebody else by now. No index serves this: an operator's call may read the ledger once.
+    return query
+    select deliveries.table_name, deliveries.row_id
+    from crm_sync.deliveries
+    where crm_sync._tells_of_person(deliveries.record, p_email, p_phone)
+    union
+    select failures.table_name, ids.row_id
+    from crm_sync.capture_failures as failures
+    cross join unnest(failures.row_ids) with ordinality as ids (row_id, position)
+    where crm_sync._tells_of_person(failures.new_rows -> (ids.position - 1)::int, p_email, p_phone)
+       or crm_sync._tells_of_person(failures.old_rows -> (ids.position - 1)::int, p_email, p_phone);
+end;
+$$;
+
+create or replace function crm_sync._tells_of_person(p_record jsonb, p_email text, p_phone text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from crm_sync.settings
+        cross join jsonb_path_query(p_record, 'strict $.** ? (@.type() == "object").keyvalue()') as fields (field)
+        where (field ->> 'key' = any (settings.email_columns) and lower(btrim(field ->> 'value')) = p_email)
+           or (field ->> 'key' = any (settings.phone_columns) and crm_sync._phone_digits(field ->> 'value') = p_phone));
+end;
+$$;
+
+comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger, or whose changes that capture missed, hold this email or phone.';
+
+comment on function crm_sync._tells_of_person(jsonb, text, text) is 'Whether a record holds this email (lower case) or phone (digits) in one of the columns for them, at any depth.';
+
+revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
+    crm_sync._person_rows(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
+    crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
+
+-- sql/crm_sync/09_operate/purge.sql
+
+-- Retention: records go first, the trace without personal data later. In batches, each a transaction of its own, so that no run
+-- locks or bloats much, and one after the other until nothing is left.
+
+create or replace function crm_sync._purge_command()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'do $purge$ begin loop exit when not crm_sync._purge_again(); commit; end loop; end $purge$'
+$$;
+
+create or replace function crm_sync._purge_again(p_batch int default 5000, p_for interval default '10 minutes')
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_full boolean;
+begin
+    select bool_or(purged.purged_count >= p_batch) into v_is_full from crm_sync.purge(p_batch => p_batch) as purged;
+    return v_is_full and crm_sync._has_time_left(p_for);
+end;
+$$;
+
+create or replace function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count int;
+begin
+    -- pg_cron leaves a row for each run and never removes one; failed runs stay a day for health().
+    delete from cron.job_run_details as runs
+    where runs.runid in (
+        select old.runid
+        from cron.job_run_details as old
+        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'select crm\_sync.%'])
+          and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
+        limit p_batch
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+comment on function crm_sync.purge(timestamptz, int) is
+    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly, until nothing is left. Safe to repeat. Role: owner.';
+
+comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
+
+comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of each kind; whether another one shall follow: one was full, and there is time.';
+
+revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
+    crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;
+
+-- sql/crm_sync/10_observe/health_platform.sql
+
+create or replace function crm_sync._check_cron_jobs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing  text;
+    v_concerns jsonb;
+begin
+    if not (select settings.is_running from crm_sync.settings) then
+        return row('ok', 'none while stopped', null, null, null)::crm_sync.finding;
+    end if;
+    select string_agg(wanted.job, ', ' order by wanted.job), jsonb_object_agg(wanted.job, null) into v_missing, v_concerns
+    from crm_sync._wanted_jobs() as wanted
+    where not exists (
+        select from cron.job as jobs
+        where jobs.jobname = wanted.job and jobs.command = wanted.command and jobs.active and jobs.database = current_database()
+    );
+    return crm_sync._finding(
+        v_missing is null, 'all are scheduled', 'error', 'not scheduled, inactive, or another release''s: ' || v_missing,
+        'select crm_sync.start();', v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._check_cron_runs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failing  text;
+    v_concerns jsonb;
+begin
+    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname),
+           jsonb_object_agg(jobs.jobname, null)
+    into v_failing, v_concerns
+    from cron.job as jobs
+    cross join lateral (
+        select runs.status, runs.start_time
+        from cron.job_run_details as runs
+        -- A run that goes on may take a minute, and came after the one that failed.
+        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed', 'running')
+        order by runs.runid desc
+        limit 1
+    ) as last
+    where jobs.jobname in (select wanted.job from crm_sync._wanted_jobs() as wanted) and last.status = 'failed';
+    return crm_sync._finding(
+        v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
+        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;', v_concerns);
+end;
+$$;
+
+comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled as this release wants them, and active.';
+
+revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_restored_copy(timestamptz) from public;
+
+-- sql/crm_sync/11_schedule/jobs.sql
+
+-- What start() gives pg_cron to do. health() compares it with what pg_cron has, and an upgrade brings that up to date.
+
+create or replace function crm_sync._wanted_jobs(p_every text default null)
+returns table (job text, schedule text, command text)
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    values ('crm_sync_tick', p_every, crm_sync._tick_command()),
+           ('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()'),
+           ('crm_sync_alert', '* * * * *', 'select crm_sync.alert()'),
+           ('crm_sync_purge', '17 * * * *', crm_sync._purge_command()),
+           ('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
+end;
+$$;
+
+create or replace function crm_sync._schedule(p_every text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- First what is there: scheduling a known name leaves it inactive if it was.
+    perform crm_sync._unschedule();
+    perform cron.schedule(wanted.job, wanted.schedule, wanted.command) from crm_sync._wanted_jobs(p_every) as wanted;
+end;
+$$;
+
+create or replace function crm_sync._unschedule()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass('cron.job') is null then
+        return;
+    end if;
+    -- By id: unscheduling an unknown name raises.
+    perform cron.unschedule(jobs.jobid) from cron.job as jobs
+    where jobs.jobname in (select wanted.job from crm_sync._wanted_jobs() as wanted);
+end;
+$$;
+
+-- Each migration of a later release ends with it.
+create or replace function crm_sync._finish_upgrade()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_every text;
+begin
+    perform crm_sync.reattach();
+    if to_regclass('cron.job') is null then
+        return;
+    end if;
+    select jobs.schedule into v_every
+    from cron.job as jobs
+    where jobs.jobname = 'crm_sync_tick' and jobs.active and jobs.database = current_database();
+    if found then
+        perform crm_sync._schedule(v_every);
+    end if;
+end;
+$$;
+
+comment on function crm_sync._wanted_jobs(text) is 'The jobs of this release; the tick''s schedule is the caller''s.';
+
+comment on function crm_sync._schedule(text) is 'Gives pg_cron the jobs of this release, the tick as often as said, in place of those that it has.';
+
+comment on function crm_sync._finish_upgrade() is 'Makes generated functions, and the jobs of a database that is running, those of this release. Safe to repeat. Role: owner.';
+
+revoke all on function crm_sync._wanted_jobs(text), crm_sync._schedule(text), crm_sync._unschedule(), crm_sync._finish_upgrade() from public;
+
+-- sql/crm_sync/11_schedule/start_stop.sql
+
+-- start() and stop(): the schedule in pg_cron, and the one switch that everything that leaves asks first.
+
+create or replace function crm_sync.start(p_every text default '2 seconds')
+returns crm_sync.settings
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_settings crm_sync.settings;
+begin
+    perform crm_sync._require_platform();
+    perform crm_sync._schedule(p_every);
+    update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
+    perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
+    return v_settings;
+end;
+$$;
+
+revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._require_platform() from public;
+
+-- sql/crm_sync/11_schedule/tick_again.sql
+
+create or replace function crm_sync._shall_tick_again(p_for interval default '1 minute', p_pause interval default '0.25 seconds')
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Settings before envelopes, as in the tick: whoever alters both meets no deadlock.
+    if not crm_sync._has_time_left(p_for)
+        or not (select settings.is_running from crm_sync.settings)
+        or not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
+        return false;
+    end if;
+    perform pg_sleep_for(p_pause);
+    -- Once more after the pause: who has called stop() meanwhile meets no tick.
+    return (select settings.is_running from crm_sync.settings);
+end;
+$$;
+
+-- A scheduled command is one statement from its first round to its last, and ends before it is ended.
+create or replace function crm_sync._has_time_left(p_for interval)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_timeout interval := current_setting('statement_timeout')::interval;
+begin
+    return clock_timestamp() < statement_timestamp()
+        + case when v_timeout > interval '0' then least(p_for, 0.75 * v_timeout) else p_for end;
+end;
+$$;
+
+comment on function crm_sync._has_time_left(interval) is 'Whether a statement that may take so long has time for another round, also by its statement_timeout.';
+
+revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval), crm_sync._has_time_left(interval) from public;
+
+select crm_sync._finish_upgrade();

@@ -1,0 +1,31 @@
+begin;
+set local search_path = public, extensions;
+select plan(3);
+-- A system at work: started, ticking, pg_net's worker there, every check green.
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+set local application_name = 'pg_net 0.20.4 worker';
+select crm_sync.start();
+create function pg_temp.has_run(p_status text, p_ago interval default '0') returns void language sql as $$
+    insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
+    select (select coalesce(max(runid), 0) + 1 from cron.job_run_details), jobid, current_user, command, p_status, now() - p_ago, now() - p_ago
+    from cron.job where jobname = 'crm_sync_tick'
+$$;
+create function pg_temp.red() returns text[] language sql as
+    $$ select coalesce(array_agg(check_name || ' ' || detail order by check_name), '{}') from crm_sync.health() where level <> 'ok' $$;
+
+select cron.schedule('crm_sync_tick', '5 seconds', 'select crm_sync.tick()');
+select pg_temp.has_run('succeeded');
+select is(pg_temp.red(), array['cron_jobs not scheduled, inactive, or another release''s: crm_sync_tick']::text[], 'that check alone, in words');
+select crm_sync._finish_upgrade();
+select pg_temp.has_run('succeeded');
+select is(pg_temp.red(), '{}', 'green when the upgrade is finished');
+select is((select schedule from cron.job where jobname = 'crm_sync_tick'), '5 seconds', 'which keeps the schedule');
+
+select * from finish();
+rollback;
