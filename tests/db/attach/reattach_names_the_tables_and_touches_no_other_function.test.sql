@@ -5,7 +5,7 @@ select plan(4);
 create function public._capture__leads() returns int language sql as 'select 1';
 select results_eq(
     'select crm_sync.reattach()',
-    array['public.customers', 'public.leads', 'public.orders', 'public.payments', 'public.requests'], 'in their order');
+    $$select table_name from crm_sync.attachments union select table_name from crm_sync.related_attachments order by 1$$, 'in their order');
 select is_empty(
     $$select oid::regprocedure from pg_proc
       where pronamespace = 'crm_sync'::regnamespace and obj_description(oid) like 'Generated%'

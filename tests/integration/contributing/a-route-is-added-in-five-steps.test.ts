@@ -71,9 +71,10 @@ it("and its golden rows reach the receiver as their payloads", { timeout: 600_00
   copy.append(
     "sql/app/tables.sql",
     `create table public.quotes (
-    id     uuid primary key default gen_random_uuid(),
-    email  text,
-    amount numeric
+    id         uuid primary key default gen_random_uuid(),
+    updated_at timestamptz not null default now(),
+    email      text,
+    amount     numeric
 );
 
 comment on table public.quotes is 'What a connection would cost.';

@@ -175,5 +175,5 @@ test.each(EDGES.map((edge): [string, Edge] => [edge.name, edge]))("%s", (_, edge
 
 test("the receivers have nothing to complain of, and nothing broke inside", async () => {
   expect(harness.receiver.violations).toEqual([]);
-  expect(await harness.query("select place, message from crm_sync.faults")).toEqual([]);
+  expect(await harness.query("select place, detail from crm_sync.faults")).toEqual([]);
 });

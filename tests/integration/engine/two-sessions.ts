@@ -47,7 +47,7 @@ export async function tick(client: pg.Client, later = "0 seconds"): Promise<stri
   );
   const failed = rows.filter(({ affected }) => affected === null);
   if (failed.length > 0) {
-    const faults = await client.query("select place, message from crm_sync.faults");
+    const faults = await client.query("select place, detail from crm_sync.faults");
     throw new Error(`a step failed: ${JSON.stringify(faults.rows)}`);
   }
   return rows.map(({ step }) => step);
