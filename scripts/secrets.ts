@@ -17,7 +17,14 @@ const PATTERNS: {
   isFake?: (match: string, line: string) => boolean;
 }[] = [
   { kind: "private key", pattern: /BEGIN [A-Z ]*PRIVATE KEY/g },
-  { kind: "webhook secret", pattern: /whsec_[A-Za-z0-9+/_-]{20,}={0,2}/g },
+  {
+    kind: "webhook secret",
+    pattern: /whsec_[A-Za-z0-9+/_-]{20,}={0,2}/g,
+    // Random bytes are not all of them letters of a sentence.
+    isFake: (match) =>
+      match === PUBLISHED ||
+      /^[ -~]+$/.test(Buffer.from(match.slice(6), "base64").toString("latin1")),
+  },
   { kind: "Supabase secret key", pattern: /\bsb_secret_[A-Za-z0-9_-]{16,}/g },
   { kind: "Supabase access token", pattern: /\bsbp_[0-9a-f]{20,}/g },
   { kind: "Stripe key", pattern: /\b[srp]k_(?:live|test)_[A-Za-z0-9]{16,}/g },
@@ -34,6 +41,7 @@ const PATTERNS: {
   },
 ];
 
+const PUBLISHED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"; // the example of Standard Webhooks
 const SAYS_FAKE = /fake|example/i;
 const NOT_READ = /(^|\/)package-lock\.json$/;
 

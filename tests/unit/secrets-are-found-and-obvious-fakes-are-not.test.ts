@@ -27,6 +27,7 @@ test.each([
 
 test.each([
   `whsec_${base64("a fake secret of the local stack")}`,
+  `whsec_${base64("words that somebody has typed")}`,
   "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
   "sb_secret_fake_for_local_use_only",
   signJwt({ role: "anon", iss: "fake-local" }, "fake"),
