@@ -5,8 +5,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { createTestDatabase } from "../../support/database.ts";
 import { installEngine } from "../engine/two-sessions.ts";
 
-const SEED = Number(process.env.CRM_SYNC_SEED ?? 20261122);
-const RUNS = Number(process.env.CRM_SYNC_RUNS ?? 200);
+const SEED = Number(process.env.CRM_SYNC_FUZZ_SEED ?? 20261122);
+const RUNS = Number(process.env.CRM_SYNC_FUZZ_RUNS ?? 200);
 
 /** What ends a quotation, a statement or a template, what the engine calls its own, and what has several bytes. */
 const PIECES = [

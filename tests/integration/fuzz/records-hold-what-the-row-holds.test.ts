@@ -6,8 +6,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { createTestDatabase } from "../../support/database.ts";
 import { installEngine } from "../engine/two-sessions.ts";
 
-const SEED = Number(process.env.CRM_SYNC_SEED ?? 20261122);
-const RUNS = Number(process.env.CRM_SYNC_RUNS ?? 200);
+const SEED = Number(process.env.CRM_SYNC_FUZZ_SEED ?? 20261122);
+const RUNS = Number(process.env.CRM_SYNC_FUZZ_RUNS ?? 200);
 
 /** Any text but U+0000, which Postgres holds nowhere, and half characters, which UTF-8 can not say. */
 const text = fc
