@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from "node:path";
 import { program } from "commander";
 import pc from "picocolors";
+import { readMigrations, readReleases } from "./migrations/releases.ts";
 import { OpsError, runProgram } from "./ops/errors.ts";
 import { ROOT } from "./sql-files.ts";
 
@@ -50,31 +51,37 @@ program
       "Run it again after an update: only what is new is copied. Touches no database.",
   )
   .argument("<folder>", "the project: the folder that holds supabase/")
+  .option("--next", "what has not been released yet, too: it changes under the same name")
   .exitOverride()
   .action(addTo);
 
 await runProgram(program);
 
-function addTo(folder: string): void {
+function addTo(folder: string, options: { next?: true }): void {
   const theirs = join(folder, "supabase");
   if (!existsSync(theirs)) {
     throw new OpsError(`${folder} holds no supabase/`, "supabase init makes one.");
   }
-  const written = [...addMigrations(theirs), ...addFunction(theirs), ...addConfig(theirs)];
+  const written = [
+    ...addMigrations(theirs, options.next ?? false),
+    ...addFunction(theirs),
+    ...addConfig(theirs),
+  ];
   for (const file of written) console.log(`${pc.green("new")}  supabase/${file}`);
   if (written.length === 0) console.log("Everything is there already.");
   console.log(LEFT_TO_DO);
 }
 
 /** By the name behind the stamp a migration is known again. */
-function addMigrations(theirs: string): string[] {
+function addMigrations(theirs: string, next: boolean): string[] {
   const folder = join(theirs, "migrations");
   const there = existsSync(folder)
     ? readdirSync(folder).filter((file) => file.endsWith(".sql"))
     : [];
-  const ours = readdirSync(join(OURS, "migrations"))
-    .filter((file) => !nameOf(file).startsWith(SAMPLE))
-    .sort();
+  const released = new Set(readReleases().flatMap(({ migrations }) => Object.keys(migrations)));
+  const ours = [...readMigrations().keys()].filter(
+    (file) => !nameOf(file).startsWith(SAMPLE) && (next || released.has(file)),
+  );
   let newest = there.map(stampOf).sort().at(-1) ?? "";
   return ours.flatMap((file) => {
     const text = readText(join(OURS, "migrations", file));

@@ -2,7 +2,7 @@
  * `npm run migrations` writes what supabase/migrations lacks of sql/: a released migration stands still, the one of the version to come
  * is written anew each time.
  * `-- --check` proves that both are equal: by text, and by what two databases say of themselves, one built from sql/ file by file,
- * one by `supabase db push`. `-- --release` makes the version to come a released one. `-- --one-file` prints all as one SQL statement.
+ * one by `supabase db push`. `-- --release` makes the version to come a released one. `-- --one-file` prints all that is released as one SQL statement.
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -85,11 +85,20 @@ async function catalogOf(url: string): Promise<string[]> {
   return withClient(url, (client) => readCatalog(client, ["crm_sync", "public"]));
 }
 
+/** Of a version to come; whatever else lies there is somebody's. */
+const PENDING = /^\d+_(crm_sync|sample_tables)_\d+_\d+_\d+\.sql$/;
+
 function write(): void {
+  const damaged = changedReleases();
+  if (damaged.length > 0) throw new Error(damaged.join("\n"));
   const { migrations, byHand } = generateMigrations();
   const before = readMigrations();
   const changed = [...migrations].filter(([file, text]) => before.get(file) !== text);
-  for (const file of before.keys()) if (!migrations.has(file)) rmSync(join(MIGRATIONS, file));
+  for (const file of before.keys()) {
+    if (migrations.has(file) || !PENDING.test(file)) continue;
+    rmSync(join(MIGRATIONS, file));
+    console.log(`deleted ${file}, of a version that is not to come`);
+  }
   for (const [file, text] of changed) writeFileSync(join(MIGRATIONS, file), text);
   console.log(
     changed.length > 0
@@ -124,12 +133,15 @@ async function main(): Promise<void> {
     .option("--check", "change nothing, fail when they differ")
     .option("--release", "from now on the newest migration stands still")
     .option("--one-file", "print one SQL statement that installs or upgrades")
+    .option("--next", "with --one-file: the version to come, too")
     .parse()
-    .opts<{ check?: true; release?: true; oneFile?: true }>();
+    .opts<{ check?: true; release?: true; oneFile?: true; next?: true }>();
   if (options.check) await check();
   else if (options.release) release();
-  else if (options.oneFile) console.log(oneFile(releasesWithNext(), readMigrations()));
-  else write();
+  else if (options.oneFile) {
+    const releases = options.next ? releasesWithNext() : readReleases();
+    console.log(oneFile(releases, readMigrations()));
+  } else write();
 }
 
 if (import.meta.url === `file://${process.argv[1]}`) {

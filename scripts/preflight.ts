@@ -198,7 +198,7 @@ function print({ checks, matches, routes }: Found, verdict: Verdict): void {
   console.log(
     "Creates the schema crm_sync, four functions public.crm_sync_…, the roles crm_sync_reader and crm_sync_operator, and, once\n" +
       "started, five jobs of pg_cron. On each table attach() makes two triggers: a share row exclusive lock, which writers wait for,\n" +
-      "until its transaction ends, itself waited for 3 s at most: a migration for each table is kinder than one for all. From then\n" +
+      "until its transaction ends, itself asked for five times, 0.6 s each: a migration for each table is kinder than one for all. From then\n" +
       "on changes are written into the ledger; nothing is sent until start().",
   );
 

@@ -14,7 +14,8 @@ export interface Statement {
 
 /** Of this beginning to each statement belongs an object of its own: the newest such statement is the one that counts. */
 const OBJECTS = [
-  /^create (?:constraint )?(?:trigger|index|unique index|table|type|sequence|policy) [\w.]+/,
+  /^create (?:constraint )?(?:trigger|index|unique index|table|type|sequence) [\w.]+/,
+  /^create policy \w+ on [\w.]+/,
   /^create view [\w.]+/,
   /^create function [\s\S]*?\)(?=\s+returns\s)/,
   /^comment on [\s\S]*?(?=\s+is\s)/,

@@ -92,6 +92,12 @@ alter table public.requests enable row level security;
 alter table public.payments enable row level security;
 alter table public.orders enable row level security;
 
+create policy nobody_until_the_application_says_who on public.leads using (false);
+create policy nobody_until_the_application_says_who on public.customers using (false);
+create policy nobody_until_the_application_says_who on public.requests using (false);
+create policy nobody_until_the_application_says_who on public.payments using (false);
+create policy nobody_until_the_application_says_who on public.orders using (false);
+
 -- Explicit both ways: the platform grants nothing to the data API on new tables, older projects everything.
 revoke all on public.leads, public.customers, public.requests, public.payments, public.orders from anon, authenticated;
 grant select, insert, update, delete

@@ -1,7 +1,10 @@
 -- Generated from sql/crm_sync/ by npm run migrations: from 0.1.0 to 0.2.0. Change the source, not this file.
 
 -- The jobs are a table now, with what each does: _wanted_jobs().
-drop function crm_sync._jobs();
+drop function if exists crm_sync._jobs();
+
+-- A person's rows are told apart from rows that told of them once: _people(). A missed change is found by its row's place.
+drop function if exists crm_sync._person_rows(text, text), crm_sync._erase_missed(regclass, text);
 
 -- sql/crm_sync/01_setup/version.sql
 
@@ -15,6 +18,41 @@ set search_path = pg_catalog, pg_temp
 as $$
     select '0.2.0'
 $$;
+
+-- sql/crm_sync/04_ledger/capture_failures.sql
+
+create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
+    using (false);
+
+-- sql/crm_sync/04_ledger/delivery_attempts.sql
+
+create policy delivery_attempts_are_for_the_owner_alone on crm_sync.delivery_attempts
+    using (false);
+
+-- sql/crm_sync/04_ledger/envelopes.sql
+
+create policy envelopes_are_for_the_owner_alone on crm_sync.envelopes
+    using (false);
+
+-- sql/crm_sync/04_ledger/faults.sql
+
+create policy faults_are_for_the_owner_alone on crm_sync.faults
+    using (false);
+
+-- sql/crm_sync/04_ledger/related_changes.sql
+
+create policy related_changes_are_for_the_owner_alone on crm_sync.related_changes
+    using (false);
+
+-- sql/crm_sync/04_ledger/unstored_changes.sql
+
+create policy unstored_seen_is_for_the_owner_alone on crm_sync.unstored_seen
+    using (false);
+
+-- sql/crm_sync/05_capture/attach.sql
+
+comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
+    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 the table could not be locked within 5 s. Role: owner of the table.';
 
 -- sql/crm_sync/05_capture/detach.sql
 
@@ -341,6 +379,12 @@ begin
         raise exception 'no route fires for row % of % as it is', p_row_id, p_table
             using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
     end if;
+    if p_dry_run = 'true'
+        and octet_length(v_deliveries::text) > (select settings.max_delivery_bytes from crm_sync.settings) then
+        raise exception 'row % of % makes a request of % bytes, more than pg_net may be given',
+            p_row_id, p_table, octet_length(v_deliveries::text)
+            using errcode = 'CS037', hint = 'npm run ops -- dry-run --whole asks the function itself. It would go dead as too_large.';
+    end if;
     return crm_sync._dry_envelope(v_deliveries, p_dry_run);
 end;
 $$;
@@ -446,6 +490,9 @@ begin
 end;
 $$;
 
+comment on function crm_sync.dry_run(regclass, text, text) is
+    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 too large for pg_net.';
+
 comment on function crm_sync._dry_envelope(jsonb, jsonb) is 'What is posted to the function: deliveries, and that it shall send none of them.';
 
 comment on function crm_sync._dry_delivery(crm_sync.deliveries, jsonb, text) is 'A delivery as such an envelope holds it, with the record and the key that it would have now.';
@@ -472,12 +519,18 @@ declare
     v_deliveries jsonb;
     v_request    bigint;
 begin
-    select jsonb_agg(waiting.delivery order by waiting.delivery_id), count(*), max(waiting.delivery_id)
+    select jsonb_agg(waiting.delivery order by waiting.delivery_id) filter (where waiting.delivery is not null),
+           count(waiting.delivery), max(waiting.delivery_id)
     into v_deliveries, delivery_count, last_delivery_id
     from crm_sync._dry_pending(p_after, p_limit) as waiting;
-    if v_deliveries is null then
+    if last_delivery_id is null then
         raise exception 'nothing waits behind delivery %', p_after
             using errcode = 'CS035', hint = 'select status, count(*) from crm_sync.delivery_log group by status;';
+    end if;
+    if delivery_count = 0 then
+        see := format('select * from crm_sync.dry_run_pending(%s);', last_delivery_id);
+        return next;
+        return;
     end if;
     dry_run_id := gen_random_uuid();
     see := format('select would, route, error, count(*) from crm_sync.dry_run_pending_result(%L) group by 1, 2, 3;', dry_run_id);
@@ -498,27 +551,31 @@ as $$
 #variable_conflict use_column
 declare
     v_settings crm_sync.settings;
+    v_ids      bigint[];
 begin
     select * into strict v_settings from crm_sync.settings;
+    v_ids := array(
+        select waiting.delivery_id from crm_sync.deliveries as waiting
+        where waiting.status = 'pending' and waiting.delivery_id > p_after
+        order by waiting.delivery_id
+        limit least(p_limit, v_settings.max_envelope_deliveries));
     return query
-    select fitting.delivery_id, fitting.delivery
+    select sized.delivery_id, sized.delivery
     from (
-        select made.delivery_id, made.delivery,
-               sum(octet_length(made.delivery::text) + 2) over (order by made.delivery_id) as bytes
+        select made.delivery_id, fitting.delivery,
+               sum(coalesce(octet_length(fitting.delivery::text) + 2, 0)) over (order by made.delivery_id) as bytes
         from (
-            select deliveries.delivery_id, crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) as delivery
-            from crm_sync._build_records(array(
-                select waiting.delivery_id from crm_sync.deliveries as waiting
-                where waiting.status = 'pending' and waiting.delivery_id > p_after
-                order by waiting.delivery_id
-                limit least(p_limit, v_settings.max_envelope_deliveries)
-            )) as built
-            join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id
-            where not built.is_gone
+            select deliveries.delivery_id,
+                   case when not built.is_gone then crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) end as delivery
+            from crm_sync.deliveries
+            left join crm_sync._build_records(v_ids) as built on built.delivery_id = deliveries.delivery_id
+            where deliveries.delivery_id = any (v_ids)
         ) as made
-        where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
-    ) as fitting
-    where fitting.bytes < v_settings.max_delivery_bytes;
+        left join lateral (
+            select made.delivery where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
+        ) as fitting on true
+    ) as sized
+    where sized.bytes < v_settings.max_delivery_bytes;
 end;
 $$;
 
@@ -539,12 +596,12 @@ end;
 $$;
 
 comment on function crm_sync.dry_run_pending(bigint, int, text) is
-    'Asks the function what it would send for deliveries that wait, oldest first, behind p_after: as many as an envelope holds, 100 at most. The next ones: p_after => last_delivery_id. The answer, values masked, a second later: dry_run_pending_result(dry_run_id). One larger than an envelope, or whose row is gone, is left out. Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS035 nothing waits.';
+    'Asks the function what it would send for deliveries that wait, oldest first, behind p_after: as many as one request to pg_net may hold. The next ones: p_after => last_delivery_id. The answer, values masked, a second later: dry_run_pending_result(dry_run_id). What is larger than a request, can not be read or whose row is gone is left out; where that is all, nothing is asked and dry_run_id is null. Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS035 nothing waits.';
 
 comment on function crm_sync.dry_run_pending_result(uuid) is
     'The answer, a row for each delivery. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
 
-comment on function crm_sync._dry_pending(bigint, int) is 'Deliveries that wait, as an envelope would hold them, with the records that they would have now.';
+comment on function crm_sync._dry_pending(bigint, int) is 'Deliveries that wait, as an envelope would hold them with the records that they would have now; null: left out.';
 
 revoke all on function crm_sync.dry_run_pending(bigint, int, text), crm_sync.dry_run_pending_result(uuid),
     crm_sync._dry_pending(bigint, int) from public;
@@ -559,16 +616,32 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if to_regclass(p_table_name) is not null then
-        perform crm_sync._erase_missed(p_table_name::regclass, p_row_id);
-    else
-        -- Without its table nothing of it can be captured any more.
-        delete from crm_sync.capture_failures as failures
-        where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
-    end if;
+    -- One statement may have changed several rows: the others are still to be captured. The n-th id is of the n-th row.
+    update crm_sync.capture_failures as failures
+    set row_ids = array_remove(failures.row_ids, p_row_id),
+        old_rows = crm_sync._rows_but(failures.old_rows, failures.row_ids, p_row_id),
+        new_rows = crm_sync._rows_but(failures.new_rows, failures.row_ids, p_row_id)
+    where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
+    delete from crm_sync.capture_failures as failures
+    where failures.table_name = p_table_name and failures.row_ids = '{}';
     delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
 end;
 $$;
+
+create or replace function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_row_id text)
+returns jsonb
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_agg(rows.row order by rows.place) filter (where p_row_ids[rows.place] is distinct from p_row_id), '[]')
+    from jsonb_array_elements(p_rows) with ordinality as rows (row, place);
+$$;
+
+comment on function crm_sync._rows_but(jsonb, text[], text) is 'The rows of a missed change without those of this id.';
+
+revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text),
+    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_waiting(text, text), crm_sync._deliveries_telling_of(regclass, text) from public;
 
 -- sql/crm_sync/09_operate/find_missing.sql
 
@@ -598,6 +671,117 @@ comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
 
 -- sql/crm_sync/09_operate/person.sql
+
+-- One person, found by email or phone: what is known of them here, and its removal. The application's own rows are the
+-- application's to delete; what a receiver was told it keeps.
+
+create or replace function crm_sync.export_person(p_email text default null, p_phone text default null, p_note text default null)
+returns table (
+    kind text, table_name text, row_id text, delivery_id bigint, route text, destination text, status text,
+    captured_at timestamptz, finished_at timestamptz, data jsonb
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_tables     text[];
+    v_row_ids    text[];
+    v_own        bigint[];
+    v_deliveries bigint[];
+    v_count      int;
+begin
+    select array_agg(people.table_name) filter (where people.is_own), array_agg(people.row_id) filter (where people.is_own)
+    into v_tables, v_row_ids
+    from crm_sync._people(p_email, p_phone) as people;
+    v_own := array(
+        select distinct unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people where people.is_own);
+    v_deliveries := array(select distinct unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
+    return query
+    select 'row', rows.table_name, rows.row_id, null::bigint, null::text, null::text, null::text, null::timestamptz, null::timestamptz,
+           crm_sync._rows(rows.table_name, array[rows.row_id]) -> 0
+    from (
+        select people.table_name, people.row_id from unnest(v_tables, v_row_ids) as people (table_name, row_id)
+        union
+        select deliveries.table_name, deliveries.row_id from crm_sync.deliveries where deliveries.delivery_id = any (v_own)
+        order by 1, 2
+    ) as rows
+    where to_regclass(rows.table_name) is not null
+      and crm_sync._rows(rows.table_name, array[rows.row_id]) <> '[]';
+    get diagnostics v_count = row_count;
+    return query
+    select 'delivery', deliveries.table_name, deliveries.row_id, deliveries.delivery_id, deliveries.route, deliveries.destination,
+           deliveries.status, deliveries.captured_at, deliveries.finished_at, deliveries.record
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (v_deliveries)
+    order by deliveries.delivery_id;
+    perform crm_sync._note_operation(
+        'export_person', crm_sync._found_by(p_email, p_phone), v_count + cardinality(v_deliveries), p_note);
+end;
+$$;
+
+create or replace function crm_sync.erase_person(
+    p_email text default null, p_phone text default null, p_count_only boolean default true, p_note text default null
+)
+returns table (table_name text, row_id text, delivery_count int, erased boolean)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_person record;
+    v_erased bigint[] := '{}';
+begin
+    for v_person in select * from crm_sync._people(p_email, p_phone) loop
+        table_name := v_person.table_name;
+        row_id := v_person.row_id;
+        delivery_count := cardinality(v_person.delivery_ids);
+        erased := not p_count_only;
+        if erased then
+            v_erased := v_erased || v_person.delivery_ids;
+            perform crm_sync._erase_deliveries(v_person.delivery_ids);
+            perform crm_sync._erase_waiting(v_person.table_name, v_person.row_id);
+        end if;
+        return next;
+    end loop;
+    perform crm_sync._note_operation(
+        'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
+        (select count(distinct ids.delivery_id)::int from unnest(v_erased) as ids (delivery_id)), p_note);
+end;
+$$;
+
+create or replace function crm_sync._people(p_email text, p_phone text)
+returns table (table_name text, row_id text, is_own boolean, delivery_ids bigint[])
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_email  text := nullif(lower(btrim(p_email)), '');
+    v_phone  text := crm_sync._phone_digits(p_phone);
+begin
+    if v_email is null and coalesce(length(v_phone), 0) < 6 then
+        raise exception 'whom? An email, or a phone of at least six digits, finds a person'
+            using errcode = 'CS026', hint = 'select * from crm_sync.export_person(p_email => ''…'');';
+    end if;
+    -- A row that told of them once may be somebody else's by now: of it, what told of them, and no more.
+    return query
+    select found.table_name, found.row_id, bool_or(found.is_own),
+           case when bool_or(found.is_own) then crm_sync._deliveries_of_row(found.table_name, found.row_id)
+                else array(
+                    select deliveries.delivery_id from crm_sync.deliveries
+                    where deliveries.row_id = found.row_id and deliveries.table_name = found.table_name
+                      and crm_sync._tells_of_person(deliveries.record, v_email, v_phone))
+           end
+    from (
+        select own.table_name, own.row_id, true as is_own from crm_sync._rows_of_person(v_email, v_phone) as own
+        union all
+        select told.table_name, told.row_id, false from crm_sync._rows_told_of_person(v_email, v_phone) as told
+    ) as found
+    group by found.table_name, found.row_id
+    order by found.table_name, found.row_id;
+end;
+$$;
 
 create or replace function crm_sync._rows_told_of_person(p_email text, p_phone text)
 returns table (table_name text, row_id text)
@@ -635,18 +819,20 @@ begin
 end;
 $$;
 
+comment on function crm_sync._people(text, text) is 'Rows of a person, and rows that told of them once, with the deliveries that tell of them. Raises CS026 for neither email nor phone.';
+
 comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger, or whose changes that capture missed, hold this email or phone.';
 
 comment on function crm_sync._tells_of_person(jsonb, text, text) is 'Whether a record holds this email (lower case) or phone (digits) in one of the columns for them, at any depth.';
 
 revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
-    crm_sync._person_rows(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
+    crm_sync._people(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
     crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
 
 -- sql/crm_sync/09_operate/purge.sql
 
 -- Retention: records go first, the trace without personal data later. In batches, each a transaction of its own, so that no run
--- locks or bloats much, and one after the other until nothing is left.
+-- locks or bloats much, and one after the other until none is full or ten minutes have passed.
 
 create or replace function crm_sync._purge_command()
 returns text
@@ -701,6 +887,11 @@ comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of e
 
 revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
     crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;
+
+-- sql/crm_sync/10_observe/alert_messages.sql
+
+create policy heartbeat_is_for_the_owner_alone on crm_sync.heartbeat
+    using (false);
 
 -- sql/crm_sync/10_observe/health_platform.sql
 
@@ -819,18 +1010,29 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_every text;
+    v_table_name text;
 begin
-    perform crm_sync.reattach();
+    -- Table by table: one that is gone, which health() tells, holds up no upgrade.
+    for v_table_name in
+        select attachments.table_name from crm_sync.attachments
+        union
+        select related.table_name from crm_sync.related_attachments as related
+        order by 1
+    loop
+        begin
+            perform crm_sync._reattach_table(v_table_name);
+        exception when others then
+            perform crm_sync._note_fault('upgrade of ' || v_table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
     if to_regclass('cron.job') is null then
         return;
     end if;
-    select jobs.schedule into v_every
+    -- The command alone: whether and when a job runs is the operator's.
+    perform cron.alter_job(jobs.jobid, command => wanted.command)
     from cron.job as jobs
-    where jobs.jobname = 'crm_sync_tick' and jobs.active and jobs.database = current_database();
-    if found then
-        perform crm_sync._schedule(v_every);
-    end if;
+    join crm_sync._wanted_jobs() as wanted on wanted.job = jobs.jobname
+    where jobs.command <> wanted.command and jobs.database = current_database();
 end;
 $$;
 
@@ -838,7 +1040,7 @@ comment on function crm_sync._wanted_jobs(text) is 'The jobs of this release; th
 
 comment on function crm_sync._schedule(text) is 'Gives pg_cron the jobs of this release, the tick as often as said, in place of those that it has.';
 
-comment on function crm_sync._finish_upgrade() is 'Makes generated functions, and the jobs of a database that is running, those of this release. Safe to repeat. Role: owner.';
+comment on function crm_sync._finish_upgrade() is 'Makes generated functions, and what the scheduled jobs do, those of this release. A table that can not be attached anew is noted as a fault. Safe to repeat. Role: owner.';
 
 revoke all on function crm_sync._wanted_jobs(text), crm_sync._schedule(text), crm_sync._unschedule(), crm_sync._finish_upgrade() from public;
 

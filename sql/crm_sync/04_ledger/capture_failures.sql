@@ -46,3 +46,6 @@ comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], t
     'Stores a statement''s changes for the tick, or leaves word that it could not.';
 
 revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text) from public;
+
+create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
+    using (false);

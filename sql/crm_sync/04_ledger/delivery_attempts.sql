@@ -24,3 +24,6 @@ comment on table crm_sync.delivery_attempts is 'One HTTP try of a delivery, with
 comment on column crm_sync.delivery_attempts.attempt is 'Number of the counted attempt that this try was part of; tries that do not count repeat it.';
 comment on column crm_sync.delivery_attempts.is_counted is 'False where the receiver was not at fault or not reached: misconfigured, not attempted, no usable answer.';
 comment on column crm_sync.delivery_attempts.status is 'HTTP status of the receiver, where there was one.';
+
+create policy delivery_attempts_are_for_the_owner_alone on crm_sync.delivery_attempts
+    using (false);

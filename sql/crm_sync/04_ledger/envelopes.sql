@@ -27,3 +27,6 @@ comment on column crm_sync.envelopes.request_id is 'Id in net.http_request_queue
 comment on column crm_sync.envelopes.is_probe is 'One delivery, to see whether a receiver or the function is back; its failure uses up no attempt.';
 comment on column crm_sync.envelopes.status is
     'answered: our signed answer. failed: no usable answer of ours. lost: gone from pg_net. taken_back: lease ended in the queue, or stop().';
+
+create policy envelopes_are_for_the_owner_alone on crm_sync.envelopes
+    using (false);

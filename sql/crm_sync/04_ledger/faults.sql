@@ -47,3 +47,6 @@ comment on function crm_sync._note_fault(text, text, text) is 'Stores a caught e
 comment on function crm_sync._harmless_message(text, text) is 'The message where it can hold no value of a row, else null.';
 
 revoke all on function crm_sync._note_fault(text, text, text), crm_sync._harmless_message(text, text) from public;
+
+create policy faults_are_for_the_owner_alone on crm_sync.faults
+    using (false);

@@ -16,3 +16,6 @@ comment on table crm_sync.related_changes is 'Changed rows whose effect on rows 
 comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claimed with a snapshot that sees it has read the row as changed.';
 comment on column crm_sync.related_changes.horizon is
     'Set at the first look. Transactions older than this may have read the row before its change; looked at once more when all have ended.';
+
+create policy related_changes_are_for_the_owner_alone on crm_sync.related_changes
+    using (false);

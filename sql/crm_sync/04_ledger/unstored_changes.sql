@@ -19,3 +19,6 @@ comment on sequence crm_sync.unstored_changes is 'Moves whenever a change could 
 comment on table crm_sync.unstored_seen is 'How far the tick has looked after unstored changes.';
 comment on column crm_sync.unstored_seen.changed_since is 'Rows changed since then are looked at once more; null: nothing is due.';
 comment on column crm_sync.unstored_seen.horizon is 'The look is due when every transaction older than this has ended: a missed change may not be committed yet.';
+
+create policy unstored_seen_is_for_the_owner_alone on crm_sync.unstored_seen
+    using (false);

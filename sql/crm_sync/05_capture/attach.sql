@@ -1,5 +1,5 @@
 -- attach(), attach_related(), detach(), reattach(): put capture on a table, take it off, make it anew.
--- Lock: share row exclusive on the table while its triggers are made or dropped, waited for 3 s at most.
+-- Lock: share row exclusive on the table while its triggers are made or dropped, asked for five times, 0.6 s each.
 
 create function crm_sync.attach(
     p_table        regclass,
@@ -130,7 +130,7 @@ end;
 $$;
 
 comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
-    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 table locked for 3 s. Role: owner of the table.';
+    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 the table could not be locked within 5 s. Role: owner of the table.';
 comment on function crm_sync.attach_related(regclass, text, regclass, text[], text) is
     'A change of these columns counts as a change of the rows of another table that the query (over new) names, as a customer''s of their requests. Safe to repeat. Errors: CS003 route not attached to the target, CS004. Role: owner of the table.';
 comment on function crm_sync._require_evaluable(text) is 'Raises CS004 unless every expression given for the table can be evaluated.';

@@ -52,6 +52,12 @@ begin
         raise exception 'no route fires for row % of % as it is', p_row_id, p_table
             using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
     end if;
+    if p_dry_run = 'true'
+        and octet_length(v_deliveries::text) > (select settings.max_delivery_bytes from crm_sync.settings) then
+        raise exception 'row % of % makes a request of % bytes, more than pg_net may be given',
+            p_row_id, p_table, octet_length(v_deliveries::text)
+            using errcode = 'CS037', hint = 'npm run ops -- dry-run --whole asks the function itself. It would go dead as too_large.';
+    end if;
     return crm_sync._dry_envelope(v_deliveries, p_dry_run);
 end;
 $$;
@@ -158,7 +164,7 @@ end;
 $$;
 
 comment on function crm_sync.dry_run(regclass, text, text) is
-    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires.';
+    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 too large for pg_net.';
 comment on function crm_sync.dry_run_result(uuid) is
     'The answer to a dry run. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). payload: letters as x, digits as 0, numbers as "<number>", words of the mapper''s own in clear. Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
 comment on function crm_sync.dry_run_request(regclass, text, text) is

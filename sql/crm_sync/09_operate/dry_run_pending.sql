@@ -11,12 +11,18 @@ declare
     v_deliveries jsonb;
     v_request    bigint;
 begin
-    select jsonb_agg(waiting.delivery order by waiting.delivery_id), count(*), max(waiting.delivery_id)
+    select jsonb_agg(waiting.delivery order by waiting.delivery_id) filter (where waiting.delivery is not null),
+           count(waiting.delivery), max(waiting.delivery_id)
     into v_deliveries, delivery_count, last_delivery_id
     from crm_sync._dry_pending(p_after, p_limit) as waiting;
-    if v_deliveries is null then
+    if last_delivery_id is null then
         raise exception 'nothing waits behind delivery %', p_after
             using errcode = 'CS035', hint = 'select status, count(*) from crm_sync.delivery_log group by status;';
+    end if;
+    if delivery_count = 0 then
+        see := format('select * from crm_sync.dry_run_pending(%s);', last_delivery_id);
+        return next;
+        return;
     end if;
     dry_run_id := gen_random_uuid();
     see := format('select would, route, error, count(*) from crm_sync.dry_run_pending_result(%L) group by 1, 2, 3;', dry_run_id);
@@ -37,27 +43,31 @@ as $$
 #variable_conflict use_column
 declare
     v_settings crm_sync.settings;
+    v_ids      bigint[];
 begin
     select * into strict v_settings from crm_sync.settings;
+    v_ids := array(
+        select waiting.delivery_id from crm_sync.deliveries as waiting
+        where waiting.status = 'pending' and waiting.delivery_id > p_after
+        order by waiting.delivery_id
+        limit least(p_limit, v_settings.max_envelope_deliveries));
     return query
-    select fitting.delivery_id, fitting.delivery
+    select sized.delivery_id, sized.delivery
     from (
-        select made.delivery_id, made.delivery,
-               sum(octet_length(made.delivery::text) + 2) over (order by made.delivery_id) as bytes
+        select made.delivery_id, fitting.delivery,
+               sum(coalesce(octet_length(fitting.delivery::text) + 2, 0)) over (order by made.delivery_id) as bytes
         from (
-            select deliveries.delivery_id, crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) as delivery
-            from crm_sync._build_records(array(
-                select waiting.delivery_id from crm_sync.deliveries as waiting
-                where waiting.status = 'pending' and waiting.delivery_id > p_after
-                order by waiting.delivery_id
-                limit least(p_limit, v_settings.max_envelope_deliveries)
-            )) as built
-            join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id
-            where not built.is_gone
+            select deliveries.delivery_id,
+                   case when not built.is_gone then crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) end as delivery
+            from crm_sync.deliveries
+            left join crm_sync._build_records(v_ids) as built on built.delivery_id = deliveries.delivery_id
+            where deliveries.delivery_id = any (v_ids)
         ) as made
-        where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
-    ) as fitting
-    where fitting.bytes < v_settings.max_delivery_bytes;
+        left join lateral (
+            select made.delivery where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
+        ) as fitting on true
+    ) as sized
+    where sized.bytes < v_settings.max_delivery_bytes;
 end;
 $$;
 
@@ -78,10 +88,10 @@ end;
 $$;
 
 comment on function crm_sync.dry_run_pending(bigint, int, text) is
-    'Asks the function what it would send for deliveries that wait, oldest first, behind p_after: as many as an envelope holds, 100 at most. The next ones: p_after => last_delivery_id. The answer, values masked, a second later: dry_run_pending_result(dry_run_id). One larger than an envelope, or whose row is gone, is left out. Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS035 nothing waits.';
+    'Asks the function what it would send for deliveries that wait, oldest first, behind p_after: as many as one request to pg_net may hold. The next ones: p_after => last_delivery_id. The answer, values masked, a second later: dry_run_pending_result(dry_run_id). What is larger than a request, can not be read or whose row is gone is left out; where that is all, nothing is asked and dry_run_id is null. Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS035 nothing waits.';
 comment on function crm_sync.dry_run_pending_result(uuid) is
     'The answer, a row for each delivery. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
-comment on function crm_sync._dry_pending(bigint, int) is 'Deliveries that wait, as an envelope would hold them, with the records that they would have now.';
+comment on function crm_sync._dry_pending(bigint, int) is 'Deliveries that wait, as an envelope would hold them with the records that they would have now; null: left out.';
 
 revoke all on function crm_sync.dry_run_pending(bigint, int, text), crm_sync.dry_run_pending_result(uuid),
     crm_sync._dry_pending(bigint, int) from public;

@@ -50,13 +50,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if to_regclass(p_table_name) is not null then
-        perform crm_sync._erase_missed(p_table_name::regclass, p_row_id);
-    else
-        -- Without its table nothing of it can be captured any more.
-        delete from crm_sync.capture_failures as failures
-        where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
-    end if;
+    -- One statement may have changed several rows: the others are still to be captured. The n-th id is of the n-th row.
+    update crm_sync.capture_failures as failures
+    set row_ids = array_remove(failures.row_ids, p_row_id),
+        old_rows = crm_sync._rows_but(failures.old_rows, failures.row_ids, p_row_id),
+        new_rows = crm_sync._rows_but(failures.new_rows, failures.row_ids, p_row_id)
+    where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
+    delete from crm_sync.capture_failures as failures
+    where failures.table_name = p_table_name and failures.row_ids = '{}';
     delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
 end;
 $$;
@@ -90,28 +91,14 @@ begin
 end;
 $$;
 
-create function crm_sync._erase_missed(p_table regclass, p_row_id text)
-returns void
-language plpgsql
+create function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_row_id text)
+returns jsonb
+language sql
+immutable
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-    -- One statement may have changed several rows: the others are still to be captured.
-    execute format(
-        $sql$
-        update crm_sync.capture_failures as failures
-        set row_ids = array_remove(failures.row_ids, $1),
-            old_rows = (select coalesce(jsonb_agg(rows.row), '[]') from jsonb_array_elements(failures.old_rows) as rows (row)
-                        cross join lateral jsonb_populate_record(null::%1$s, rows.row) as this where %2$s <> $1),
-            new_rows = (select coalesce(jsonb_agg(rows.row), '[]') from jsonb_array_elements(failures.new_rows) as rows (row)
-                        cross join lateral jsonb_populate_record(null::%1$s, rows.row) as this where %2$s <> $1)
-        where failures.table_name = %3$L and $1 = any (failures.row_ids)
-        $sql$,
-        p_table, crm_sync._row_id_sql(p_table, 'this'), crm_sync._table_name(p_table)
-    ) using p_row_id;
-    delete from crm_sync.capture_failures as failures
-    where failures.table_name = crm_sync._table_name(p_table) and failures.row_ids = '{}';
-end;
+    select coalesce(jsonb_agg(rows.row order by rows.place) filter (where p_row_ids[rows.place] is distinct from p_row_id), '[]')
+    from jsonb_array_elements(p_rows) with ordinality as rows (row, place);
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
@@ -120,8 +107,8 @@ comment on function crm_sync.erase(regclass, text, text) is
 comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
 comment on function crm_sync._erase_waiting(text, text) is 'Takes a row out of what is still to be captured.';
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, too.';
-comment on function crm_sync._erase_missed(regclass, text) is 'Takes a row out of the changes that capture missed.';
+comment on function crm_sync._rows_but(jsonb, text[], text) is 'The rows of a missed change without those of this id.';
 
-revoke all on function crm_sync.erase(regclass, text, text), crm_sync._erase_missed(regclass, text),
+revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text),
     crm_sync._erase_deliveries(bigint[]), crm_sync._erase_waiting(text, text), crm_sync._deliveries_telling_of(regclass, text) from public;
 grant execute on function crm_sync.erase(regclass, text, text) to crm_sync_operator;

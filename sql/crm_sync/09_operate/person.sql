@@ -14,21 +14,23 @@ as $$
 declare
     v_tables     text[];
     v_row_ids    text[];
+    v_own        bigint[];
     v_deliveries bigint[];
     v_count      int;
 begin
-    select array_agg(people.table_name), array_agg(people.row_id) into v_tables, v_row_ids
-    from crm_sync._person_rows(p_email, p_phone) as people;
-    v_deliveries := array(
-        select distinct unnest(crm_sync._deliveries_of_row(people.table_name, people.row_id))
-        from unnest(v_tables, v_row_ids) as people (table_name, row_id));
+    select array_agg(people.table_name) filter (where people.is_own), array_agg(people.row_id) filter (where people.is_own)
+    into v_tables, v_row_ids
+    from crm_sync._people(p_email, p_phone) as people;
+    v_own := array(
+        select distinct unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people where people.is_own);
+    v_deliveries := array(select distinct unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
     return query
     select 'row', rows.table_name, rows.row_id, null::bigint, null::text, null::text, null::text, null::timestamptz, null::timestamptz,
            crm_sync._rows(rows.table_name, array[rows.row_id]) -> 0
     from (
         select people.table_name, people.row_id from unnest(v_tables, v_row_ids) as people (table_name, row_id)
         union
-        select deliveries.table_name, deliveries.row_id from crm_sync.deliveries where deliveries.delivery_id = any (v_deliveries)
+        select deliveries.table_name, deliveries.row_id from crm_sync.deliveries where deliveries.delivery_id = any (v_own)
         order by 1, 2
     ) as rows
     where to_regclass(rows.table_name) is not null
@@ -54,19 +56,17 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_person     record;
-    v_deliveries bigint[];
-    v_erased     bigint[] := '{}';
+    v_person record;
+    v_erased bigint[] := '{}';
 begin
-    for v_person in select * from crm_sync._person_rows(p_email, p_phone) loop
+    for v_person in select * from crm_sync._people(p_email, p_phone) loop
         table_name := v_person.table_name;
         row_id := v_person.row_id;
-        v_deliveries := crm_sync._deliveries_of_row(v_person.table_name, v_person.row_id);
-        delivery_count := cardinality(v_deliveries);
+        delivery_count := cardinality(v_person.delivery_ids);
         erased := not p_count_only;
         if erased then
-            v_erased := v_erased || v_deliveries;
-            perform crm_sync._erase_deliveries(v_deliveries);
+            v_erased := v_erased || v_person.delivery_ids;
+            perform crm_sync._erase_deliveries(v_person.delivery_ids);
             perform crm_sync._erase_waiting(v_person.table_name, v_person.row_id);
         end if;
         return next;
@@ -77,8 +77,8 @@ begin
 end;
 $$;
 
-create function crm_sync._person_rows(p_email text, p_phone text)
-returns table (table_name text, row_id text)
+create function crm_sync._people(p_email text, p_phone text)
+returns table (table_name text, row_id text, is_own boolean, delivery_ids bigint[])
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -90,14 +90,22 @@ begin
         raise exception 'whom? An email, or a phone of at least six digits, finds a person'
             using errcode = 'CS026', hint = 'select * from crm_sync.export_person(p_email => ''…'');';
     end if;
+    -- A row that told of them once may be somebody else's by now: of it, what told of them, and no more.
     return query
-    select people.table_name, people.row_id
+    select found.table_name, found.row_id, bool_or(found.is_own),
+           case when bool_or(found.is_own) then crm_sync._deliveries_of_row(found.table_name, found.row_id)
+                else array(
+                    select deliveries.delivery_id from crm_sync.deliveries
+                    where deliveries.row_id = found.row_id and deliveries.table_name = found.table_name
+                      and crm_sync._tells_of_person(deliveries.record, v_email, v_phone))
+           end
     from (
-        select * from crm_sync._rows_of_person(v_email, v_phone)
-        union
-        select * from crm_sync._rows_told_of_person(v_email, v_phone)
-    ) as people
-    order by people.table_name, people.row_id;
+        select own.table_name, own.row_id, true as is_own from crm_sync._rows_of_person(v_email, v_phone) as own
+        union all
+        select told.table_name, told.row_id, false from crm_sync._rows_told_of_person(v_email, v_phone) as told
+    ) as found
+    group by found.table_name, found.row_id
+    order by found.table_name, found.row_id;
 end;
 $$;
 
@@ -209,7 +217,7 @@ comment on function crm_sync.export_person(text, text, text) is
     'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, and each delivery that tells of them with its record, as long as that is kept. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone.';
 comment on function crm_sync.erase_person(text, text, boolean, text) is
     'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Error: CS026 neither email nor phone.';
-comment on function crm_sync._person_rows(text, text) is 'Rows of a person, of the tables and of the ledger. Raises CS026 for neither email nor phone.';
+comment on function crm_sync._people(text, text) is 'Rows of a person, and rows that told of them once, with the deliveries that tell of them. Raises CS026 for neither email nor phone.';
 comment on function crm_sync._deliveries_of_row(text, text) is 'Deliveries that tell of a row, also where its table is gone.';
 comment on function crm_sync._rows_of_person(text, text) is 'Rows of attached tables with this email (lower case) or phone (digits).';
 comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger, or whose changes that capture missed, hold this email or phone.';
@@ -218,6 +226,6 @@ comment on function crm_sync._phone_digits(text) is 'The last nine digits of a p
 comment on function crm_sync._found_by(text, text) is 'By what a person was looked for, without the value.';
 
 revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
-    crm_sync._person_rows(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
+    crm_sync._people(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
     crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
 grant execute on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text) to crm_sync_operator;

@@ -1,5 +1,5 @@
 -- Retention: records go first, the trace without personal data later. In batches, each a transaction of its own, so that no run
--- locks or bloats much, and one after the other until nothing is left.
+-- locks or bloats much, and one after the other until none is full or ten minutes have passed.
 
 create function crm_sync._purge_command()
 returns text

@@ -198,3 +198,6 @@ grant select on crm_sync.alert_messages to crm_sync_reader, crm_sync_operator;
 
 create policy readers_see_alert_messages on crm_sync.alert_messages
     for select to crm_sync_reader, crm_sync_operator using (true);
+
+create policy heartbeat_is_for_the_owner_alone on crm_sync.heartbeat
+    using (false);

@@ -50,24 +50,35 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_every text;
+    v_table_name text;
 begin
-    perform crm_sync.reattach();
+    -- Table by table: one that is gone, which health() tells, holds up no upgrade.
+    for v_table_name in
+        select attachments.table_name from crm_sync.attachments
+        union
+        select related.table_name from crm_sync.related_attachments as related
+        order by 1
+    loop
+        begin
+            perform crm_sync._reattach_table(v_table_name);
+        exception when others then
+            perform crm_sync._note_fault('upgrade of ' || v_table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
     if to_regclass('cron.job') is null then
         return;
     end if;
-    select jobs.schedule into v_every
+    -- The command alone: whether and when a job runs is the operator's.
+    perform cron.alter_job(jobs.jobid, command => wanted.command)
     from cron.job as jobs
-    where jobs.jobname = 'crm_sync_tick' and jobs.active and jobs.database = current_database();
-    if found then
-        perform crm_sync._schedule(v_every);
-    end if;
+    join crm_sync._wanted_jobs() as wanted on wanted.job = jobs.jobname
+    where jobs.command <> wanted.command and jobs.database = current_database();
 end;
 $$;
 
 comment on function crm_sync._wanted_jobs(text) is 'The jobs of this release; the tick''s schedule is the caller''s.';
 comment on function crm_sync._schedule(text) is 'Gives pg_cron the jobs of this release, the tick as often as said, in place of those that it has.';
 comment on function crm_sync._unschedule() is 'Removes the jobs of ours that are there.';
-comment on function crm_sync._finish_upgrade() is 'Makes generated functions, and the jobs of a database that is running, those of this release. Safe to repeat. Role: owner.';
+comment on function crm_sync._finish_upgrade() is 'Makes generated functions, and what the scheduled jobs do, those of this release. A table that can not be attached anew is noted as a fault. Safe to repeat. Role: owner.';
 
 revoke all on function crm_sync._wanted_jobs(text), crm_sync._schedule(text), crm_sync._unschedule(), crm_sync._finish_upgrade() from public;

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(9);
+select plan(10);
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
 begin
@@ -29,6 +29,9 @@ select set_eq('select deliveries::text from crm_sync.deliveries', 'select whole 
 select is((select last_delivery_id from asked), (select max(delivery_id) from before), 'from where it goes on');
 select throws_ok(format('select crm_sync.dry_run_pending(%s)', (select last_delivery_id from asked)), 'CS035', null, 'with nothing, here');
 select is((select delivery_count from crm_sync.dry_run_pending(p_limit => 1)), 1, 'no more than asked for');
+select results_eq(
+    $$select dry_run_id is null, delivery_count, last_delivery_id from crm_sync.dry_run_pending((select min(delivery_id) + 1 from before), p_limit => 2)$$,
+    $$select true, 0, min(delivery_id) + 3 from before$$, 'where all is left out nobody is asked, and it goes on behind them');
 
 insert into net._http_response (id, status_code, headers, content)
 select (arguments ->> 'request_id')::bigint, 200, jsonb_build_object('Webhook-Id', arguments ->> 'dry_run_id', 'Webhook-Timestamp', '1760000000',

@@ -20,17 +20,17 @@ import type { ColumnsOf } from "../columns.ts";
 import { exactNumber, id, payloadNumber, payloadText, text, textOrNull } from "../values.ts";
 
 export const quoteRecord = z
-  .object({ id, email: text, amount: exactNumber } satisfies ColumnsOf<"quotes">)
+  .object({ id, email: text, price: exactNumber } satisfies ColumnsOf<"quotes">)
   .refine((quote) => textOrNull(quote.email), { path: ["email"], error: "an email" });
 
 export const quotePayload = z.strictObject({
   lovable_quote_id: payloadText,
   email: payloadText,
-  amount: payloadNumber.nullable(),
+  price: payloadNumber.nullable(),
 });
 
 export function mapQuote(quote: z.infer<typeof quoteRecord>): z.infer<typeof quotePayload> {
-  return { lovable_quote_id: quote.id, email: quote.email ?? "", amount: quote.amount };
+  return { lovable_quote_id: quote.id, email: quote.email ?? "", price: quote.price };
 }
 `;
 
@@ -40,23 +40,23 @@ const SCHEMA = {
   title: "POST /quotes",
   type: "object",
   additionalProperties: false,
-  required: ["lovable_quote_id", "email", "amount"],
+  required: ["lovable_quote_id", "email", "price"],
   properties: {
     lovable_quote_id: { $ref: "common.schema.json#/definitions/uuid" },
     email: { $ref: "common.schema.json#/definitions/text" },
-    amount: { type: ["number", "null"] },
+    price: { type: ["number", "null"] },
   },
 };
 
 const GOLDEN = [
-  { name: "an amount in cents", email: "ada@example.test", amount: "1200.50" },
-  { name: "no amount", email: "ada@example.test", amount: "null" },
-  { name: "zero is an amount", email: "ada@example.test", amount: "0" },
-  { name: "a credit", email: "ada@example.test", amount: "-1" },
-  { name: "digits stay as they were written", email: "ada@example.test", amount: "10.10" },
-  { name: "nothing is corrected", email: " Ada@Example.test", amount: "1" },
-  { name: "no email is refused", email: null, amount: "1" },
-  { name: "a blank email is refused", email: " ", amount: "1" },
+  { name: "a price in cents", email: "ada@example.test", price: "1200.50" },
+  { name: "no price", email: "ada@example.test", price: "null" },
+  { name: "zero is a price", email: "ada@example.test", price: "0" },
+  { name: "a credit", email: "ada@example.test", price: "-1" },
+  { name: "digits stay as they were written", email: "ada@example.test", price: "10.10" },
+  { name: "nothing is corrected", email: " Ada@Example.test", price: "1" },
+  { name: "no email is refused", email: null, price: "1" },
+  { name: "a blank email is refused", email: " ", price: "1" },
 ];
 
 it("and its golden rows reach the receiver as their payloads", { timeout: 600_000 }, async () => {
@@ -65,7 +65,7 @@ it("and its golden rows reach the receiver as their payloads", { timeout: 600_00
   copy.append(
     "sql/crm_sync/03_routes/routes_of_the_contract.sql",
     `select crm_sync.define_route('quote', 'state', 'monelec', $\${
-    "id": "00000000-0000-4000-8000-000000000009", "email": "crm-sync-test@example.com", "amount": 0}$$);`,
+    "id": "00000000-0000-4000-8000-000000000009", "email": "crm-sync-test@example.com", "price": 0}$$);`,
   );
 
   copy.append(
@@ -74,7 +74,7 @@ it("and its golden rows reach the receiver as their payloads", { timeout: 600_00
     id         uuid primary key default gen_random_uuid(),
     updated_at timestamptz not null default now(),
     email      text,
-    amount     numeric
+    price     numeric
 );
 
 comment on table public.quotes is 'What a connection would cost.';
@@ -87,7 +87,7 @@ grant select, insert, update, delete on public.quotes to service_role;`,
   copy.append(
     "sql/app/attachments.sql",
     `select crm_sync.attach(
-    'public.quotes', 'quote', p_watched => array['email', 'amount'], p_ordering_key => $$'quote:' || new.id$$
+    'public.quotes', 'quote', p_watched => array['email', 'price'], p_ordering_key => $$'quote:' || new.id$$
 );`,
   );
 
@@ -113,16 +113,16 @@ grant select, insert, update, delete on public.quotes to service_role;`,
   copy.replace(
     "docs/contract.md",
     "`payment_session`, `payment_intent`\n```",
-    "`quote`\n```\nlovable_quote_id, email, amount\n```\n`payment_session`, `payment_intent`\n```",
+    "`quote`\n```\nlovable_quote_id, email, price\n```\n`payment_session`, `payment_intent`\n```",
   );
-  GOLDEN.forEach(({ name, email, amount }, index) => {
+  GOLDEN.forEach(({ name, email, price }, index) => {
     const id = `5f0c1f5e-2b7d-4c58-9a0e-3f6c6d1a09${index}0`;
     const end = name.endsWith("refused")
       ? '"refused": { "field": "email" }'
-      : `"expected": { "lovable_quote_id": "${id}", "email": ${JSON.stringify(email)}, "amount": ${amount} }`;
+      : `"expected": { "lovable_quote_id": "${id}", "email": ${JSON.stringify(email)}, "price": ${price} }`;
     copy.write(
       `tests/golden/quote/${name.replaceAll(" ", "-")}.json`,
-      `{ "name": "${name}", "record": { "id": "${id}", "email": ${JSON.stringify(email)}, "amount": ${amount} }, ${end} }\n`,
+      `{ "name": "${name}", "record": { "id": "${id}", "email": ${JSON.stringify(email)}, "price": ${price} }, ${end} }\n`,
     );
   });
   copy.write("scripts/local/receiver/schemas/quote.schema.json", JSON.stringify(SCHEMA));

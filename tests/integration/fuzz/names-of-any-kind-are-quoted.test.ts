@@ -145,11 +145,11 @@ it(`${RUNS} names, from seed ${SEED}`, { timeout: 300_000 }, async () => {
         expect(
           await one(client, "select count(*)::int as n from crm_sync.capture_failures"),
         ).toEqual({ n: 0 });
+        await client.query(`update ${full} set updated_at = clock_timestamp()`);
+        await client.query("delete from crm_sync.deliveries");
         expect(
-          await one(client, "select count(*)::int as n from crm_sync.find_missing($1::regclass)", [
-            full,
-          ]),
-        ).toEqual({ n: 0 });
+          await one(client, "select row_id from crm_sync.find_missing($1::regclass)", [full]),
+        ).toEqual({ row_id: id });
         expect(
           await one(client, "select crm_sync.detach($1::regclass) is not null as gone", [full]),
         ).toBeDefined();

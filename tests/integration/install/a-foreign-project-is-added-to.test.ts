@@ -18,7 +18,7 @@ const THEIRS = "20991231235959_tables.sql";
 
 it("migrations after theirs, which the CLI pushes; the function; its entries of config.toml", async () => {
   const folder = makeProject();
-  const { exitCode, stdout } = await script("add-to.ts", [folder]);
+  const { exitCode, stdout } = await script("add-to.ts", [folder, "--next"]);
   expect(exitCode).toBe(0);
   expect(stdout).toContain("Left to do:");
   expect(readdirSync(join(folder, "supabase/migrations"))).toEqual([
@@ -52,10 +52,10 @@ entrypoint = "./functions/crm-sync/index.ts"
 
 it("a second run copies nothing, and keeps what they have changed", async () => {
   const folder = makeProject();
-  await script("add-to.ts", [folder]);
+  await script("add-to.ts", [folder, "--next"]);
   const mapper = join(folder, "supabase/functions/crm-sync/mappers/lead.ts");
   writeFileSync(mapper, "// theirs");
-  const again = await script("add-to.ts", [folder]);
+  const again = await script("add-to.ts", [folder, "--next"]);
   expect(again.exitCode).toBe(0);
   expect(again.stdout).toContain("kept supabase/functions/crm-sync/mappers/lead.ts, which differs");
   expect(again.stdout).toContain("Everything is there already.");
@@ -64,7 +64,7 @@ it("a second run copies nothing, and keeps what they have changed", async () => 
 
 it("after an update, what they have left as it was is replaced", async () => {
   const folder = makeProject();
-  await script("add-to.ts", [folder]);
+  await script("add-to.ts", [folder, "--next"]);
   const copies = join(folder, "supabase/functions/crm-sync");
   const list = join(copies, "crm-sync.copied.json");
   const before = readFileSync(join(copies, "log.ts"), "utf8");
@@ -73,7 +73,7 @@ it("after an update, what they have left as it was is replaced", async () => {
   const copied = JSON.parse(readFileSync(list, "utf8"));
   const older = createHash("sha256").update("// older").digest("hex").slice(0, 16);
   writeFileSync(list, JSON.stringify({ ...copied, "log.ts": older }));
-  const { stdout } = await script("add-to.ts", [folder]);
+  const { stdout } = await script("add-to.ts", [folder, "--next"]);
   expect(stdout).toContain("new  supabase/functions/crm-sync/log.ts");
   expect(readFileSync(join(copies, "log.ts"), "utf8")).toBe(before);
 });
@@ -85,7 +85,7 @@ it("a section in a comment is none, one with quotes is there", async () => {
     config,
     '# [db.vault]\n\n[functions."crm-sync"]\nentrypoint = "./functions/crm-sync/index.ts"\n',
   );
-  await script("add-to.ts", [folder]);
+  await script("add-to.ts", [folder, "--next"]);
   const text = readFileSync(config, "utf8");
   expect(text.match(/^\[db\.vault\]$/gm)).toHaveLength(1);
   expect(text).not.toContain("[functions.crm-sync]");
@@ -93,14 +93,14 @@ it("a section in a comment is none, one with quotes is there", async () => {
 
 it("a migration that they have changed is refused, and a folder that is no project", async () => {
   const folder = makeProject();
-  await script("add-to.ts", [folder]);
+  await script("add-to.ts", [folder, "--next"]);
   const copy = join(folder, "supabase/migrations/21000101000000_crm_sync.sql");
   writeFileSync(copy, readFileSync(copy, "utf8").replace("create schema crm_sync;", ""));
-  const changed = await script("add-to.ts", [folder]);
+  const changed = await script("add-to.ts", [folder, "--next"]);
   expect(changed.exitCode).toBe(1);
   expect(changed.stderr).toContain("is not what crm-sync has under this name");
   writeFileSync(copy, "select 1;");
-  expect((await script("add-to.ts", [folder])).stderr).toContain("and is none");
+  expect((await script("add-to.ts", [folder, "--next"])).stderr).toContain("and is none");
   const none = await script("add-to.ts", [join(folder, "supabase")]);
   expect(none.exitCode).toBe(1);
   expect(none.stderr).toContain("hint: supabase init makes one.");

@@ -97,7 +97,7 @@ describe("look", () => {
 
 describe("install", () => {
   it(`migrations and function of ${FIRST}, as they were released`, async () => {
-    await script("add-to.ts", [project]);
+    await script("add-to.ts", [project, "--next"]);
     keepOnly(FIRST);
     await pushMigrations(url, { workdir: project });
     expect(await value("select crm_sync.version()")).toBe(FIRST);
@@ -193,10 +193,14 @@ describe("upgrade", () => {
     receiver.respondWith({ path: "/leads", bodyIncludes: "dead@", status: 422 });
     await write("dead");
     await until("select count(*) > 0 from crm_sync.delivery_log where status = 'dead'");
-    receiver.setLatency(2_000);
+    receiver.setLatency(7_000);
     await write("under-way");
-    await script("add-to.ts", [project]);
+    const underWay = () =>
+      value("select count(*) > 0 from crm_sync.delivery_log where status = 'in_flight'");
+    expect(await underWay()).toBe(true);
+    await script("add-to.ts", [project, "--next"]);
     await pushMigrations(url, { workdir: project });
+    expect(await underWay()).toBe(true);
     receiver.setLatency(0);
     expect(await value("select crm_sync.version()")).toBe(currentVersion());
     await settled();

@@ -12,7 +12,7 @@ import { script } from "../stack/stack.ts";
 let file: string;
 
 beforeAll(async () => {
-  const { stdout, exitCode } = await script("migrations.ts", ["--one-file"]);
+  const { stdout, exitCode } = await script("migrations.ts", ["--one-file", "--next"]);
   expect(exitCode).toBe(0);
   file = stdout;
 });
