@@ -15,6 +15,12 @@ const PARTS: { part: Part; name: string }[] = [
   { part: "app", name: "sample_tables" },
 ];
 
+/** Or a tick, which locks the ledger's tables in an order of its own, and the migration wait for each other. */
+const TICKS_STAND_ASIDE = `
+-- Until this has ended every tick finds the row locked, and ends at once; one that runs is waited for.
+select from crm_sync.settings for update;
+`;
+
 export interface Wanted {
   migrations: Map<string, string>;
   /** Statements that can not be repeated and whose part has nothing written by hand: somebody has to. */
@@ -74,6 +80,7 @@ function upgradeOf(
   }
   const parts = [...sections].map(([file, lines]) => `\n-- ${file}\n\n${lines.join("\n\n")}\n`);
   const text = [
+    part === "crm_sync" ? TICKS_STAND_ASIDE : "",
     handWritten === null ? "" : `\n${handWritten.trim()}\n`,
     ...parts,
     part === "crm_sync" ? "\nselect crm_sync._finish_upgrade();\n" : "",

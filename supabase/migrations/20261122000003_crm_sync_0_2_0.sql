@@ -1,5 +1,8 @@
 -- Generated from sql/crm_sync/ by npm run migrations: from 0.1.0 to 0.2.0. Change the source, not this file.
 
+-- Until this has ended every tick finds the row locked, and ends at once; one that runs is waited for.
+select from crm_sync.settings for update;
+
 -- The jobs are a table now, with what each does: _wanted_jobs().
 drop function if exists crm_sync._jobs();
 
