@@ -4,19 +4,16 @@
  * what that project has changed in a copy is never written over. Touches files alone, no database. Exit code 0: done; 1: refused; 2: wrong usage.
  */
 import "./terminal/plain-when-piped.ts";
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { program } from "commander";
 import pc from "picocolors";
-import { readMigrations, readReleases } from "./migrations/releases.ts";
+import { isSample, nameOf, readMigrations, readReleases, sha256Of } from "./migrations/releases.ts";
 import { OpsError, runProgram } from "./ops/errors.ts";
 import { ROOT } from "./sql-files.ts";
 
 const OURS = join(ROOT, "supabase");
 const FUNCTION = join("functions", "crm-sync");
-/** Whoever has tables of their own leaves it out. */
-const SAMPLE = "sample_tables";
 
 /** In whichever way TOML lets a header be written; not in a comment, where the CLI's own template has one. */
 const SECTIONS = [
@@ -80,7 +77,7 @@ function addMigrations(theirs: string, next: boolean): string[] {
     : [];
   const released = new Set(readReleases().flatMap(({ migrations }) => Object.keys(migrations)));
   const ours = [...readMigrations().keys()].filter(
-    (file) => !nameOf(file).startsWith(SAMPLE) && (next || released.has(file)),
+    (file) => !isSample(file) && (next || released.has(file)),
   );
   let newest = there.map(stampOf).sort().at(-1) ?? "";
   return ours.flatMap((file) => {
@@ -144,7 +141,7 @@ function addFunction(theirs: string): string[] {
 }
 
 function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return sha256Of(text).slice(0, 16);
 }
 
 /** Line ends as git has them on any system. */
@@ -174,10 +171,6 @@ function addConfig(theirs: string): string[] {
 
 function stampOf(file: string): string {
   return /^\d+/.exec(file)?.[0] ?? "";
-}
-
-function nameOf(file: string): string {
-  return file.replace(/^\d+_/, "");
 }
 
 /** A second after the newest, at least now; in UTC, as the CLI stamps. */

@@ -1,35 +1,19 @@
 /** Brings a database to the newest migrations, by the Supabase CLI, as a hosted project would be. */
-import { createHash } from "node:crypto";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
+import { MIGRATIONS, readMigrations, sha256Of } from "../migrations/releases.ts";
 import { ROOT } from "../sql-files.ts";
 import { pushMigrations } from "../supabase-cli.ts";
 
 const SUPABASE = join(ROOT, "supabase");
-const MIGRATIONS = join(SUPABASE, "migrations");
 /** How a migration that is made of the sample tables begins. */
 const SAMPLE = /^-- Generated from sql\/app\//;
 
 /** Hashes of the migrations of this repository, by file name. */
 export function migrationHashes(): Record<string, string> {
-  return Object.fromEntries(
-    migrationFiles().map((file) => [
-      file,
-      createHash("sha256")
-        .update(readFileSync(join(MIGRATIONS, file)))
-        .digest("hex"),
-    ]),
-  );
+  return Object.fromEntries([...readMigrations()].map(([file, text]) => [file, sha256Of(text)]));
 }
 
 /** Names the applied migrations whose text is another one now; applied once, they are not applied again. */
@@ -73,9 +57,7 @@ export async function installInto(url: string, client: pg.ClientBase): Promise<s
 }
 
 function migrationFiles(): string[] {
-  return readdirSync(MIGRATIONS)
-    .filter((file) => file.endsWith(".sql"))
-    .sort();
+  return [...readMigrations().keys()];
 }
 
 function versionOf(file: string): string {

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Part, ROOT, sqlFiles } from "../sql-files.ts";
-import { currentVersion, type Release, readMigrations, readReleases } from "./releases.ts";
+import { currentVersion, nameOf, type Release, readMigrations, readReleases } from "./releases.ts";
 import { repeatable, type Statement, statementsOf } from "./statements.ts";
 
 /** How the names of a part's migrations begin, behind the stamp. */
@@ -118,10 +118,6 @@ function fileFor(
   if (known) return known;
   const newest = [...committed.keys(), ...wanted.keys()].sort().at(-1) ?? "";
   return `${BigInt(newest.slice(0, 14)) + 1n}${ending}`;
-}
-
-function nameOf(file: string): string {
-  return file.replace(/^\d+_/, "");
 }
 
 function firstLineOf({ text }: Statement): string {

@@ -2,13 +2,13 @@
  * All migrations of crm-sync, without the sample tables, as one statement for any Postgres: psql, Studio's editor or a
  * deployment tool runs it; an older release is brought to the newest, the newest stays as it is.
  */
-import type { Release } from "./releases.ts";
+import { isSample, type Release } from "./releases.ts";
 
 export function oneFile(releases: Release[], migrations: Map<string, string>): string {
   const versions = releases.map(({ version }) => version);
   const steps = releases.map(({ version, migrations: files }, index) => {
     const texts = Object.keys(files)
-      .filter((file) => !/^\d+_sample_tables/.test(file))
+      .filter((file) => !isSample(file))
       .map((file) => migrations.get(file) ?? "");
     const tag = `$crm_sync_${version.replaceAll(".", "_")}$`;
     const older = ["none", ...versions.slice(0, index)].map((name) => `'${name}'`).join(", ");
@@ -19,7 +19,7 @@ export function oneFile(releases: Release[], migrations: Map<string, string>): s
 }
 
 function headOf(version: string, known: string): string {
-  return `-- crm-sync ${version} for a Postgres 15 to 17 made by npm run -s migrations -- --one-file. start() wants pg_net, pg_cron and Vault.
+  return `-- crm-sync ${version} for a Postgres 15 to 17; made by npm run -s migrations -- --one-file. start() wants pg_net, pg_cron and Vault.
 -- Role: owner of the database, with createrole.
 -- psql "$DATABASE_URL" -X -v ON_ERROR_STOP=1 --single-transaction -f crm-sync.sql
 -- Installs, or brings an older release to this one, or changes nothing. One statement: all of it or nothing. Safe to repeat.

@@ -44,6 +44,16 @@ export function readMigrations(): Map<string, string> {
   return new Map(files.sort().map((file) => [file, readFileSync(join(MIGRATIONS, file), "utf8")]));
 }
 
+/** A migration's name behind its stamp, by which it is known again where it is stamped anew. */
+export function nameOf(file: string): string {
+  return file.replace(/^\d+_/, "");
+}
+
+/** Of the sample tables; whoever has tables of their own leaves it out. */
+export function isSample(file: string): boolean {
+  return nameOf(file).startsWith("sample_tables");
+}
+
 export function sha256Of(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

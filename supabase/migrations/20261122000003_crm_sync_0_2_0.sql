@@ -695,12 +695,13 @@ declare
     v_deliveries bigint[];
     v_count      int;
 begin
-    select array_agg(people.table_name) filter (where people.is_own), array_agg(people.row_id) filter (where people.is_own)
-    into v_tables, v_row_ids
-    from crm_sync._people(p_email, p_phone) as people;
-    v_own := array(
-        select distinct unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people where people.is_own);
-    v_deliveries := array(select distinct unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
+    -- Looked for once: it reads the whole ledger.
+    with people as materialized (select * from crm_sync._people(p_email, p_phone))
+    select (select array_agg(people.table_name) from people where people.is_own),
+           (select array_agg(people.row_id) from people where people.is_own),
+           array(select distinct unnest(people.delivery_ids) from people where people.is_own),
+           array(select distinct unnest(people.delivery_ids) from people)
+    into v_tables, v_row_ids, v_own, v_deliveries;
     return query
     select 'row', rows.table_name, rows.row_id, null::bigint, null::text, null::text, null::text, null::timestamptz, null::timestamptz,
            crm_sync._rows(rows.table_name, array[rows.row_id]) -> 0
@@ -882,7 +883,7 @@ end;
 $$;
 
 comment on function crm_sync.purge(timestamptz, int) is
-    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly, until nothing is left. Safe to repeat. Role: owner.';
+    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly, again and again for ten minutes while a batch is full. Safe to repeat. Role: owner.';
 
 comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
 

@@ -149,7 +149,7 @@ end;
 $$;
 
 comment on function crm_sync.purge(timestamptz, int) is
-    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly, until nothing is left. Safe to repeat. Role: owner.';
+    'Deletes what is past retention (crm_sync.settings), a batch of each kind; returns how many. Scheduled by start(), hourly, again and again for ten minutes while a batch is full. Safe to repeat. Role: owner.';
 comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
 comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of each kind; whether another one shall follow: one was full, and there is time.';
 comment on function crm_sync._purge_records(timestamptz, timestamptz, int) is 'Empties the record of deliveries finished before then.';
