@@ -9,6 +9,14 @@ drop function if exists crm_sync._jobs();
 -- A person's rows are told apart from rows that told of them once: _people(). A missed change is found by its row's place.
 drop function if exists crm_sync._person_rows(text, text), crm_sync._erase_missed(regclass, text);
 
+-- A parameter that nobody read.
+drop function if exists
+    crm_sync._capture_related(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_cron_jobs(timestamptz), crm_sync._check_cron_history(timestamptz, int),
+    crm_sync._check_signature(timestamptz), crm_sync._check_paused(timestamptz), crm_sync._check_dead_letters(timestamptz),
+    crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._check_unstored_changes(timestamptz),
+    crm_sync._check_restored_copy(timestamptz);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -21,6 +29,24 @@ set search_path = pg_catalog, pg_temp
 as $$
     select '0.2.0'
 $$;
+
+-- sql/crm_sync/03_routes/routes_of_tables.sql
+
+create or replace function crm_sync._attached_tables()
+returns setof text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select attachments.table_name from crm_sync.attachments
+    union
+    select related.table_name from crm_sync.related_attachments as related
+    order by 1;
+$$;
+
+comment on function crm_sync._attached_tables() is 'Every table from which something is captured, also for the sake of others'' rows, by name.';
+
+revoke all on function crm_sync._attached_tables() from public;
 
 -- sql/crm_sync/04_ledger/capture_failures.sql
 
@@ -323,6 +349,23 @@ $$;
 
 -- sql/crm_sync/05_capture/reattach.sql
 
+-- Makes triggers and generated functions agree with crm_sync.attachments. Every migration of an application that alters an attached table ends with reattach().
+
+create or replace function crm_sync.reattach()
+returns setof text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+begin
+    for v_table_name in select * from crm_sync._attached_tables() loop
+        perform crm_sync._reattach_table(v_table_name);
+        return next v_table_name;
+    end loop;
+end;
+$$;
+
 create or replace function crm_sync._create_trigger(p_table_name text, p_trigger text, p_event text)
 returns void
 language plpgsql
@@ -348,11 +391,12 @@ as $$
 begin
     -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again.
     for v_try in 1 .. 5 loop
+        perform pg_sleep(0.4) where v_try > 1;
         begin
             execute format('lock table %s in %s mode', p_table_name, p_mode);
             return;
         exception when lock_not_available then
-            perform pg_sleep(0.4);
+            null;
         end;
     end loop;
     raise exception 'table % is in use: no lock on it within 5 s', p_table_name
@@ -365,6 +409,343 @@ comment on function crm_sync._lock_shortly(text, text) is 'Locks a table, asking
 
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text, text) from public;
+
+-- sql/crm_sync/06_dispatch/keys.sql
+
+-- The order within one key. Whoever claims, commit or tick, first takes the key's lock, never waiting; then, in a new
+-- statement, looks at what is unfinished on it. 1,024 locks serve all keys: one a key would exhaust the lock table.
+
+create or replace function crm_sync._lock_keys(p_destination text, p_keys text[])
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_key    text;
+    v_locked text[] := array[]::text[];
+begin
+    foreach v_key in array coalesce(p_keys, '{}') loop
+        if pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || v_key) & 1023) then
+            v_locked := v_locked || v_key;
+        end if;
+    end loop;
+    return v_locked;
+end;
+$$;
+
+-- sql/crm_sync/06_dispatch/pack.sql
+
+-- Packs deliveries into envelopes. A key stays within one envelope, in order; a delivery whose envelopes failed travels
+-- with half as many others each time, at last alone; one larger than an envelope travels alone.
+
+create or replace function crm_sync._pack(
+    p_keys text[], p_bytes int[], p_failure_counts int[], p_max_deliveries int, p_max_bytes int, p_max_envelopes int
+)
+returns int[]
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_envelopes int[] := array[]::int[];
+    v_envelope  int := 0;
+    v_count     int := 0;
+    v_bytes     int := 0;
+    v_limit     int;
+    v_own_limit int;
+    v_fits      boolean;
+    v_cut_key   text;
+begin
+    for i in 1 .. coalesce(cardinality(p_keys), 0) loop
+        v_own_limit := greatest(1, p_max_deliveries >> least(p_failure_counts[i], 30));
+        v_fits := v_envelope > 0 and v_count < least(v_limit, v_own_limit) and v_bytes + p_bytes[i] <= p_max_bytes;
+        if p_keys[i] = v_cut_key or (not v_fits and (
+            v_envelope = p_max_envelopes or (i > 1 and p_keys[i] = p_keys[i - 1])
+        )) then
+            -- The rest of a key waits for the answer to its beginning; with no envelope left, so does all else.
+            v_cut_key := p_keys[i];
+            v_envelopes := v_envelopes || null::int;
+            continue;
+        end if;
+        if not v_fits then
+            v_envelope := v_envelope + 1;
+            v_count := 0;
+            v_bytes := 0;
+            v_limit := p_max_deliveries;
+        end if;
+        v_limit := least(v_limit, v_own_limit);
+        v_count := v_count + 1;
+        v_bytes := v_bytes + p_bytes[i];
+        v_envelopes := v_envelopes || v_envelope;
+    end loop;
+    return v_envelopes;
+end;
+$$;
+
+-- sql/crm_sync/08_reconcile/lost.sql
+
+-- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
+-- Its queue has no index, so that here the tick may read a table from end to end.
+
+create or replace function crm_sync._take_missing(p_envelope_ids uuid[], p_secrets text[], p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
+as $$
+declare
+    v_answer      record;
+    v_settlements crm_sync.settlement[] := array[]::crm_sync.settlement[];
+begin
+    if p_envelope_ids is null then
+        return v_settlements;
+    end if;
+    -- Before a request is called lost: by id among all answers, however old.
+    for v_answer in
+        select envelopes.envelope_id, answers.status_code, answers.headers, answers.content
+        from crm_sync.envelopes
+        join net._http_response as answers on answers.id = envelopes.request_id
+        where envelopes.envelope_id = any (p_envelope_ids)
+    loop
+        v_settlements := v_settlements || crm_sync._take_answer(
+            v_answer.envelope_id, v_answer.status_code, v_answer.headers, v_answer.content, p_secrets, p_now);
+    end loop;
+    update crm_sync.envelopes
+    set status = 'lost', settled_at = p_now
+    where envelopes.envelope_id = any (p_envelope_ids) and envelopes.status = 'in_flight';
+    return v_settlements || (
+        select coalesce(array_agg(row(
+            deliveries.delivery_id, deliveries.envelope_id, 'unknown', true, false, null, null, 'request_lost',
+            'pg_net holds neither the request nor an answer; it may have arrived'
+        )::crm_sync.settlement), '{}')
+        from crm_sync.envelopes
+        cross join lateral crm_sync._in_flight_of(envelopes.envelope_id) as deliveries
+        where envelopes.envelope_id = any (p_envelope_ids)
+          and envelopes.status = 'lost'
+    );
+end;
+$$;
+
+create or replace function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
+returns crm_sync.settlement[]
+language plpgsql
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
+as $$
+declare
+    v_request_id bigint;
+begin
+    -- skip locked: a batch that is running holds the row, and its answer is on the way.
+    delete from net.http_request_queue as queue
+    where queue.ctid = (
+        select candidates.ctid
+        from net.http_request_queue as candidates
+        join crm_sync.envelopes on envelopes.request_id = candidates.id
+        where envelopes.envelope_id = p_envelope_id
+          and candidates.headers ->> 'webhook-id' = p_envelope_id::text
+        for update of candidates skip locked
+    )
+    returning queue.id into v_request_id;
+    if v_request_id is null then
+        return array[]::crm_sync.settlement[];
+    end if;
+    update crm_sync.envelopes
+    set status = 'taken_back', settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id;
+    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+end;
+$$;
+
+-- sql/crm_sync/08_reconcile/reconcile.sql
+
+-- Matches our requests in flight with pg_net's queue and answers. In one snapshot a live request is in one of the two;
+-- in neither it is lost. As two statements this would misjudge: the worker may commit in between.
+
+create or replace function crm_sync._reconcile(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_secrets     text[];
+    v_request     record;
+    v_settlements crm_sync.settlement[] := array[]::crm_sync.settlement[];
+    v_closed      uuid[];
+    v_missing     uuid[];
+begin
+    if not exists (select from crm_sync.envelopes where envelopes.status = 'in_flight') then
+        return crm_sync._settle('{}', p_now);
+    end if;
+    v_secrets := (crm_sync._function_access()).secrets;
+    for v_request in select * from crm_sync._requests_in_flight() loop
+        if v_request.is_answered then
+            v_settlements := v_settlements || crm_sync._take_answer(
+                v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
+            v_closed := v_closed || v_request.envelope_id;
+        elsif v_request.is_queued and v_request.lease_until <= p_now then
+            v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
+        elsif not v_request.is_queued then
+            v_missing := v_missing || v_request.envelope_id;
+        end if;
+    end loop;
+    v_settlements := v_settlements || crm_sync._take_missing(v_missing, v_secrets, p_now);
+    v_settlements := v_settlements || crm_sync._take_unspoken(v_closed || v_missing);
+    perform crm_sync._wake_pg_net(p_now);
+    return crm_sync._settle(v_settlements, p_now);
+end;
+$$;
+
+-- sql/crm_sync/08_reconcile/related.sql
+
+-- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit.
+-- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
+-- that such a transaction wrote and dispatched while the change was still invisible to it.
+
+create or replace function crm_sync._capture_related()
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_change record;
+    v_count  int := 0;
+begin
+    if not exists (select from crm_sync.related_changes) then
+        return 0;
+    end if;
+    update crm_sync.related_changes as changes
+    set horizon = pg_snapshot_xmax(pg_current_snapshot())
+    where changes.horizon is null;
+
+    for v_change in
+        select changes.table_name,
+               changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               array_agg(distinct changes.row_id) as row_ids,
+               changes.changed_in,
+               max(changes.changed_at) as changed_at,
+               array_agg(changes.related_change_id) as ids
+        from crm_sync.related_changes as changes
+        group by changes.table_name, is_last_look, changes.changed_in
+    loop
+        v_count := v_count + crm_sync._capture_affected(
+            v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
+        delete from crm_sync.related_changes as changes
+        where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+    end loop;
+    return v_count;
+end;
+$$;
+
+create or replace function crm_sync._capture_affected(p_table_name text, p_row_ids text[], p_changed_in xid8, p_changed_at timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_route        text;
+    v_target_table text;
+    v_row_ids      text[];
+    v_count        int := 0;
+begin
+    for v_route, v_target_table, v_row_ids in execute format(
+        'select affected.route, affected.target_table, array_agg(affected.row_id)
+         from crm_sync.%I($1) as affected
+         join crm_sync.attachments
+           on attachments.table_name = affected.target_table and attachments.route = affected.route
+         where (attachments.transition = ''true''
+                or crm_sync._last_is_dead(affected.target_table, affected.row_id, affected.route))
+           and not crm_sync._reads_change(affected.target_table, affected.row_id, affected.route, $2, $3)
+         group by affected.route, affected.target_table',
+        crm_sync._generated_name('related', p_table_name)
+    ) using p_row_ids, p_changed_in, p_changed_at
+    loop
+        v_count := v_count + (
+            select count(*)
+            from crm_sync._recapture(
+                v_target_table, 'UPDATE', '[]', crm_sync._rows(v_target_table, v_row_ids), array[v_route])
+        );
+    end loop;
+    return v_count;
+end;
+$$;
+
+comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
+
+revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
+    crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;
+
+-- sql/crm_sync/09_operate/backfill.sql
+
+-- New deliveries from rows as they are now, for routes whose condition they meet. They never hold up live ones.
+
+create or replace function crm_sync.backfill(
+    p_route text, p_row_ids text[] default null, p_since timestamptz default null, p_limit int default 10000, p_note text default null
+)
+returns table (delivery_id bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+    v_row_ids    text[];
+    v_new_ids    bigint[] := array[]::bigint[];
+begin
+    perform crm_sync._require_route(p_route);
+    if p_row_ids is null and p_since is null then
+        raise exception 'backfill needs row ids or a time since when rows were changed'
+            using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
+    end if;
+    for v_table_name in select attachments.table_name from crm_sync.attachments where attachments.route = p_route loop
+        v_row_ids := coalesce(
+            (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)),
+            crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
+        v_new_ids := v_new_ids || array(
+            select * from crm_sync._recapture(
+                v_table_name, 'UPDATE', '[]', crm_sync._rows(v_table_name, v_row_ids), array[p_route], true));
+    end loop;
+    perform crm_sync._note_operation(
+        'backfill', jsonb_build_object('route', p_route, 'since', p_since, 'row_count', cardinality(p_row_ids)),
+        cardinality(v_new_ids), p_note);
+    return query select unnest(v_new_ids);
+end;
+$$;
+
+create or replace function crm_sync._time_column(p_table regclass)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select attributes.attname::text
+    from pg_catalog.pg_attribute as attributes
+    where attributes.attrelid = p_table
+      and attributes.attname in ('updated_at', 'created_at')
+      and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+      and not attributes.attisdropped
+    order by attributes.attname desc
+    limit 1;
+$$;
+
+create or replace function crm_sync._changed_at_column(p_table regclass)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_column text := crm_sync._time_column(p_table);
+begin
+    if v_column is null then
+        raise exception '% has neither updated_at nor created_at', p_table
+            using errcode = 'CS022', hint = 'Name the rows: backfill(route, p_row_ids => array[…]).';
+    end if;
+    return v_column;
+end;
+$$;
+
+comment on function crm_sync._time_column(regclass) is 'updated_at, else created_at; null: neither is there as a timestamp.';
+
+revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
+    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass), crm_sync._changed_at_column(regclass) from public;
 
 -- sql/crm_sync/09_operate/dry_run.sql
 
@@ -478,7 +859,8 @@ begin
     select answers.status_code, answers.headers, answers.content, answers.error_msg into v_answer
     from net._http_response as answers where answers.id = v_request;
     if not found then
-        return '[{"would": "wait", "error": "no answer yet: ask again in a second; it is kept for 6 hours"}]';
+        return jsonb_build_array(jsonb_build_object(
+            'would', 'wait', 'error', 'no answer yet: ask again in a second; it is kept for 6 hours'));
     end if;
     v_results := crm_sync._verified(
         p_dry_run_id, v_answer.headers, v_answer.content, (crm_sync._function_access()).secrets) -> 'results';
@@ -648,6 +1030,33 @@ revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(
 
 -- sql/crm_sync/09_operate/find_missing.sql
 
+-- The safety net under capture: rows that a route should have sent and whose newest delivery is absent or tells other
+-- values. An import or a restore looks just like a hole, so the daily repair mends few and leaves many to a person.
+
+create or replace function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
+returns table (route text, row_id text, reason text)
+language plpgsql
+security definer
+-- As records are built, or the same time would read as another value.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+as $$
+declare
+    v_attachment crm_sync.attachments;
+begin
+    for v_attachment in
+        select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
+    loop
+        for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
+        using greatest(
+            coalesce(p_since, '-infinity'), v_attachment.attached_at,
+            clock_timestamp() - (select settings.keep_record_delivered from crm_sync.settings))
+        loop
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
 create or replace function crm_sync.repair_missing(p_limit int default 100, p_since timestamptz default null)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
@@ -735,7 +1144,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_person record;
-    v_erased bigint[] := '{}';
+    v_erased bigint[] := array[]::bigint[];
 begin
     for v_person in select * from crm_sync._people(p_email, p_phone) loop
         table_name := v_person.table_name;
@@ -784,6 +1193,38 @@ begin
     ) as found
     group by found.table_name, found.row_id
     order by found.table_name, found.row_id;
+end;
+$$;
+
+create or replace function crm_sync._rows_of_person(p_email text, p_phone text)
+returns table (table_name text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_search record;
+begin
+    for v_search in
+        select attached.name, string_agg(case
+            when attributes.attname = any (settings.email_columns) then format('lower(btrim(this.%I::text)) = $1', attributes.attname)
+            else format('crm_sync._phone_digits(this.%I::text) = $2', attributes.attname)
+        end, ' or ') as condition
+        from crm_sync._attached_tables() as attached (name)
+        cross join crm_sync.settings
+        join pg_catalog.pg_attribute as attributes
+          on attributes.attrelid = to_regclass(attached.name)
+         and attributes.attname = any (settings.email_columns || settings.phone_columns)
+         and attributes.attnum > 0 and not attributes.attisdropped
+        group by attached.name
+    loop
+        table_name := v_search.name;
+        for row_id in execute format(
+            'select %s from %s as this where %s',
+            crm_sync._row_id_sql(table_name::regclass, 'this'), table_name, v_search.condition)
+        using p_email, p_phone loop
+            return next;
+        end loop;
+    end loop;
 end;
 $$;
 
@@ -897,9 +1338,225 @@ revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, int
 create policy heartbeat_is_for_the_owner_alone on crm_sync.heartbeat
     using (false);
 
+-- sql/crm_sync/10_observe/alerts.sql
+
+create or replace function crm_sync._alert_step(p_step text, p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case p_step
+        when 'answers' then crm_sync._take_message_answers(p_now)
+        when 'alerts' then crm_sync._observe_and_tell(p_now)
+        when 'messages' then crm_sync._post_messages(p_now)
+        when 'heartbeat' then crm_sync._beat(p_now)
+    end;
+exception when others then
+    -- Without Vault or pg_net nobody can be called; the log is written all the same.
+    perform crm_sync._note_fault('alert: ' || p_step, sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
+create or replace function crm_sync._observe_and_tell(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_checks text[] := crm_sync._checks_to_alert(p_now);
+begin
+    perform crm_sync._observe(p_now, v_checks);
+    return crm_sync._tell(p_now, v_checks);
+end;
+$$;
+
+comment on function crm_sync._observe_and_tell(timestamptz) is 'The alerts of this minute, and the message that tells of them; returns how many it tells.';
+
+revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
+    crm_sync._observe_and_tell(timestamptz), crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz, text[]), crm_sync._alerts_to_tell(timestamptz, text[]), crm_sync._recoveries_to_tell(timestamptz) from public;
+
+-- sql/crm_sync/10_observe/health.sql
+
+create or replace function crm_sync._checked(p_check text, p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case p_check
+        when 'running' then crm_sync._check_running(p_now)
+        when 'platform' then crm_sync._check_platform()
+        when 'secrets' then crm_sync._check_secrets()
+        when 'pg_net_worker' then crm_sync._check_pg_net_worker()
+        when 'pg_net_queue' then crm_sync._check_pg_net_queue(p_now)
+        when 'cron_jobs' then crm_sync._check_cron_jobs()
+        when 'cron_runs' then crm_sync._check_cron_runs(p_now)
+        when 'cron_history' then crm_sync._check_cron_history()
+        when 'tick' then crm_sync._check_tick(p_now)
+        when 'function' then crm_sync._check_function(p_now)
+        when 'signature' then crm_sync._check_signature()
+        when 'breakers' then crm_sync._check_breakers(p_now)
+        when 'paused' then crm_sync._check_paused()
+        when 'backlog' then crm_sync._check_backlog(p_now)
+        when 'envelopes' then crm_sync._check_envelopes(p_now)
+        when 'dead_letters' then crm_sync._check_dead_letters()
+        when 'silence' then crm_sync._check_silence(p_now)
+        when 'triggers' then crm_sync._check_triggers()
+        when 'columns' then crm_sync._check_columns()
+        when 'capture_failures' then crm_sync._check_capture_failures(p_now)
+        when 'unstored_changes' then crm_sync._check_unstored_changes()
+        when 'missing_rows' then crm_sync._check_missing_rows(p_now)
+        when 'faults' then crm_sync._check_faults(p_now)
+        when 'restored_copy' then crm_sync._check_restored_copy()
+        when 'alerts' then crm_sync._check_alerts(p_now)
+    end;
+exception when others then
+    return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
+        when sqlstate = '55P03' then 'Another session holds a lock; look again.'
+        else 'See the check "platform".'
+    end, null, null)::crm_sync.finding;
+end;
+$$;
+
+comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name> that _checked() calls, in the order in which a cause comes before what it causes.';
+
+-- sql/crm_sync/10_observe/health_deliveries.sql
+
+create or replace function crm_sync._check_signature()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_complaint text := crm_sync._function_complaint();
+begin
+    return crm_sync._finding(
+        v_complaint is null or not crm_sync._is_about_signature(v_complaint), 'not refused', 'error',
+        'function and database do not know each other''s signature: ' || v_complaint,
+        'Vault''s crm_sync_signing_secret and the function''s CRM_SYNC_SIGNING_SECRET must share a whsec_… (several: separated by a space); deploy with verify_jwt = false; the clocks must agree within 5 min.');
+end;
+$$;
+
+create or replace function crm_sync._check_paused()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_paused   text;
+    v_concerns jsonb;
+begin
+    select string_agg(destinations.destination, ', ' order by destinations.destination), jsonb_object_agg(destinations.destination, null)
+    into v_paused, v_concerns
+    from crm_sync.destinations
+    where destinations.is_paused;
+    return crm_sync._finding(
+        v_paused is null, 'nothing is paused', 'warning', 'paused: ' || v_paused,
+        format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)), v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._check_dead_letters()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_dead     text;
+    v_concerns jsonb;
+begin
+    select string_agg(format('%s of %s (%s)', dead.count, dead.route, dead.codes), '; ' order by dead.route),
+           jsonb_object_agg(dead.route, dead.count)
+    into v_dead, v_concerns
+    from (
+        select deliveries.route, count(*) as count, string_agg(distinct deliveries.last_error_code, ', ') as codes
+        from crm_sync.deliveries
+        where deliveries.status = 'dead'
+        group by deliveries.route
+    ) as dead;
+    return crm_sync._finding(
+        v_dead is null, 'none', 'error', 'dead: ' || v_dead,
+        'select * from crm_sync.dead_letters; a corrected row is sent again by itself, another is by select * from crm_sync.redeliver(array[…]); or given up by select * from crm_sync.cancel(array[…]);', v_concerns);
+end;
+$$;
+
+comment on function crm_sync._check_signature() is 'Check: function and database verify each other.';
+
+comment on function crm_sync._check_paused() is 'Check: no destination is paused.';
+
+comment on function crm_sync._check_dead_letters() is 'Check: nothing is dead.';
+
+revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
+    crm_sync._check_signature(), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(),
+    crm_sync._check_backlog(timestamptz), crm_sync._destinations_in_service(), crm_sync._check_envelopes(timestamptz),
+    crm_sync._check_dead_letters(), crm_sync._check_silence(timestamptz),
+    crm_sync._route_gaps(timestamptz, int), crm_sync._check_alerts(timestamptz) from public;
+
 -- sql/crm_sync/10_observe/health_platform.sql
 
-create or replace function crm_sync._check_cron_jobs(p_now timestamptz)
+create or replace function crm_sync._check_platform()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing text := crm_sync._missing_platform();
+begin
+    return crm_sync._finding(
+        v_missing is null, 'pg_net, pg_cron and Vault are there', 'error', 'missing: ' || v_missing,
+        'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions. Then select crm_sync.start();');
+end;
+$$;
+
+create or replace function crm_sync._check_secrets()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function crm_sync.function_access := crm_sync._function_access();
+    v_wrong    text;
+begin
+    select string_agg(said.wrong, '; ') into v_wrong
+    from (values
+        (case when v_function.url is null then 'crm_sync_function_url is missing'
+              when v_function.url !~ '^https?://' then 'crm_sync_function_url is no URL' end),
+        (case when v_function.secrets is null then 'crm_sync_signing_secret is missing'
+              when exists (select from unnest(v_function.secrets) as secrets (secret)
+                           where secrets.secret !~ '^whsec_([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$')
+              then 'crm_sync_signing_secret is not whsec_<base64>' end)
+    ) as said (wrong);
+    return crm_sync._finding(
+        v_wrong is null, 'Vault holds URL and signing secret', 'error', v_wrong,
+        'select vault.create_secret(''whsec_…'', ''crm_sync_signing_secret''); to change one: select vault.update_secret(id, ''…'') from vault.secrets where name = ''…''; the function must know the same signing secret.');
+end;
+$$;
+
+create or replace function crm_sync._check_pg_net_worker()
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_up boolean := crm_sync._pg_net_is_up();
+begin
+    if v_is_up is null then
+        return row('unknown', 'this pg_net can not be asked', 'alter extension pg_net update;', null, null)::crm_sync.finding;
+    end if;
+    return crm_sync._finding(
+        v_is_up, 'pg_net''s worker runs', 'error', 'pg_net''s worker does not run: nothing leaves',
+        'select net.worker_restart(); if that does not help, restart the database.');
+end;
+$$;
+
+create or replace function crm_sync._check_cron_jobs()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -953,12 +1610,192 @@ begin
 end;
 $$;
 
-comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled as this release wants them, and active.';
+create or replace function crm_sync._check_cron_history(p_limit int default 100000)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint := (select count(*) from (select from cron.job_run_details limit p_limit + 1) as some_runs);
+begin
+    return crm_sync._finding(
+        v_count <= p_limit, format('%s lines in cron.job_run_details', v_count), 'warning',
+        format('more than %s lines in cron.job_run_details', p_limit),
+        'select * from crm_sync.purge(); takes away ours; those of other jobs: delete from cron.job_run_details where end_time < now() - interval ''7 days'';');
+end;
+$$;
 
-revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
-    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
-    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
-    crm_sync._check_restored_copy(timestamptz) from public;
+create or replace function crm_sync._check_restored_copy()
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return crm_sync._finding(
+        not crm_sync._is_a_copy((select settings.started_on from crm_sync.settings)), 'the server on which it was started', 'error',
+        'not the server on which it was started: a restored backup, a copy, or a new primary; nothing leaves',
+        'If it takes the original''s place, or shall send to a CRM of its own: select crm_sync.start(); if it is a copy: select crm_sync.stop(); and take the crm_sync_% secrets out of its Vault.');
+end;
+$$;
+
+comment on function crm_sync._check_platform() is 'Check: extensions are there.';
+
+comment on function crm_sync._check_secrets() is 'Check: Vault holds what dispatch needs, in the right form.';
+
+comment on function crm_sync._check_pg_net_worker() is 'Check: pg_net''s worker runs.';
+
+comment on function crm_sync._check_cron_jobs() is 'Check: our jobs are scheduled as this release wants them, and active.';
+
+comment on function crm_sync._check_cron_history(int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
+
+comment on function crm_sync._check_restored_copy() is 'Check: server, timeline and database are those of the last start().';
+
+revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(), crm_sync._check_secrets(),
+    crm_sync._check_pg_net_worker(), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_restored_copy() from public;
+
+-- sql/crm_sync/10_observe/health_tables.sql
+
+-- The checks of health() on capture: its triggers, the tables under them, and what it missed.
+
+create or replace function crm_sync._check_triggers()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_off      text;
+    v_dropped  text;
+    v_concerns jsonb;
+begin
+    select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
+               filter (where triggers.tgenabled not in ('O', 'A')),
+           string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
+               filter (where triggers.oid is null),
+           jsonb_object_agg(format('%s on %s', wanted.trigger, wanted.table_name), null)
+               filter (where triggers.oid is null or triggers.tgenabled not in ('O', 'A'))
+    into v_off, v_dropped, v_concerns
+    from (
+        select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
+        union
+        select attachments.table_name, 'crm_sync_capture_update' from crm_sync.attachments
+        union
+        select related.table_name, 'crm_sync_capture_update' from crm_sync.related_attachments as related
+        union
+        values ('crm_sync.deliveries', 'dispatch_at_commit')
+    ) as wanted
+    left join pg_catalog.pg_trigger as triggers
+      on triggers.tgrelid = to_regclass(wanted.table_name) and triggers.tgname = wanted.trigger
+    where to_regclass(wanted.table_name) is not null;
+    return crm_sync._finding(
+        v_off is null and v_dropped is null, 'all there and enabled', 'error',
+        concat_ws('; ', 'dropped: ' || v_dropped, 'disabled: ' || v_off),
+        concat_ws(' ',
+            case when v_dropped is not null then 'select crm_sync.reattach();' end,
+            case when v_off is not null then 'alter table … enable trigger …;' end,
+            'Then what was missed: select * from crm_sync.repair_missing();'),
+        v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._check_columns()
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_broken   text;
+    v_concerns jsonb;
+begin
+    select string_agg(broken.what, '; ' order by broken.table_name), jsonb_object_agg(broken.table_name, null)
+    into v_broken, v_concerns
+    from (
+        select attached.table_name, coalesce(
+            case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+            attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
+            crm_sync._why_not_captured(attached.table_name)
+        ) as what
+        from crm_sync._attached_tables() as attached (table_name)
+    ) as broken
+    where broken.what is not null;
+    return crm_sync._finding(
+        v_broken is null, 'the tables are as they were attached', 'error', v_broken,
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;',
+        v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._check_unstored_changes()
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_seen  crm_sync.unstored_seen;
+    v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
+begin
+    select * into v_seen from crm_sync.unstored_seen;
+    return crm_sync._finding(
+        coalesce(v_value, 0) <= coalesce(v_seen.value, 0) and v_seen.horizon is null, 'none', 'warning',
+        'changes could be neither captured nor stored; the tick looks for them',
+        'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
+end;
+$$;
+
+create or replace function crm_sync._is_quick_to_search(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A small table, or one with an index that begins with the time column.
+    return exists (
+        select from pg_catalog.pg_attribute as attributes
+        join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
+        where attributes.attrelid = to_regclass(p_table_name)
+          and attributes.attname = crm_sync._time_column(to_regclass(p_table_name))
+          and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
+               or exists (
+                   select from pg_catalog.pg_index as indexes
+                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum))
+    );
+end;
+$$;
+
+comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
+
+comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
+
+comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
+
+comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
+
+revoke all on function crm_sync._check_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
+    crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
+    crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
+
+-- sql/crm_sync/10_observe/trace.sql
+
+create or replace function crm_sync._require_attached(p_table regclass)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if crm_sync._table_name(p_table) not in (select * from crm_sync._attached_tables())
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = crm_sync._table_name(p_table)) then
+        raise exception 'nothing is captured from %', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
+    end if;
+end;
+$$;
 
 -- sql/crm_sync/11_schedule/jobs.sql
 
@@ -1017,12 +1854,7 @@ declare
     v_table_name text;
 begin
     -- Table by table: one that is gone, which health() tells, holds up no upgrade.
-    for v_table_name in
-        select attachments.table_name from crm_sync.attachments
-        union
-        select related.table_name from crm_sync.related_attachments as related
-        order by 1
-    loop
+    for v_table_name in select * from crm_sync._attached_tables() loop
         begin
             perform crm_sync._reattach_table(v_table_name);
         exception when others then
@@ -1070,6 +1902,26 @@ $$;
 
 revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._require_platform() from public;
 
+-- sql/crm_sync/11_schedule/tick.sql
+
+create or replace function crm_sync._tick_step(p_step text, p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case p_step
+        when 'capture_missed' then crm_sync._capture_missed(p_now)
+        when 'capture_related' then crm_sync._capture_related()
+        when 'reconcile' then crm_sync._reconcile(p_now)
+        when 'dispatch' then crm_sync._dispatch_due(p_now)
+    end;
+exception when others then
+    perform crm_sync._note_fault('tick: ' || p_step, sqlstate, sqlerrm);
+    return null;
+end;
+$$;
+
 -- sql/crm_sync/11_schedule/tick_again.sql
 
 create or replace function crm_sync._shall_tick_again(p_for interval default '1 minute', p_pause interval default '0.25 seconds')
@@ -1107,5 +1959,30 @@ $$;
 comment on function crm_sync._has_time_left(interval) is 'Whether a statement that may take so long has time for another round, also by its statement_timeout.';
 
 revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval), crm_sync._has_time_left(interval) from public;
+
+-- sql/crm_sync/12_dashboard/rights.sql
+
+create or replace function crm_sync._attached_table(p_table text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+begin
+    select attached.table_name into v_table_name
+    from crm_sync._attached_tables() as attached (table_name)
+    where attached.table_name in (p_table, 'public.' || p_table, 'public.' || quote_ident(p_table))
+    order by attached.table_name = p_table desc
+    limit 1;
+    if v_table_name is null then
+        raise exception 'nothing is captured from "%"', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
+    end if;
+    return v_table_name;
+end;
+$$;
 
 select crm_sync._finish_upgrade();

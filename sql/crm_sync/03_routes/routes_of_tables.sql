@@ -48,3 +48,19 @@ create policy readers_see_attachments on crm_sync.attachments
     for select to crm_sync_reader, crm_sync_operator using (true);
 create policy readers_see_related_attachments on crm_sync.related_attachments
     for select to crm_sync_reader, crm_sync_operator using (true);
+
+create function crm_sync._attached_tables()
+returns setof text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select attachments.table_name from crm_sync.attachments
+    union
+    select related.table_name from crm_sync.related_attachments as related
+    order by 1;
+$$;
+
+comment on function crm_sync._attached_tables() is 'Every table from which something is captured, also for the sake of others'' rows, by name.';
+
+revoke all on function crm_sync._attached_tables() from public;

@@ -8,12 +8,7 @@ as $$
 declare
     v_table_name text;
 begin
-    for v_table_name in
-        select attachments.table_name from crm_sync.attachments
-        union
-        select related.table_name from crm_sync.related_attachments as related
-        order by 1
-    loop
+    for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;
     end loop;
@@ -94,11 +89,12 @@ as $$
 begin
     -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again.
     for v_try in 1 .. 5 loop
+        perform pg_sleep(0.4) where v_try > 1;
         begin
             execute format('lock table %s in %s mode', p_table_name, p_mode);
             return;
         exception when lock_not_available then
-            perform pg_sleep(0.4);
+            null;
         end;
     end loop;
     raise exception 'table % is in use: no lock on it within 5 s', p_table_name

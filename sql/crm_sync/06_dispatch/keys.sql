@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key    text;
-    v_locked text[] := '{}';
+    v_locked text[] := array[]::text[];
 begin
     foreach v_key in array coalesce(p_keys, '{}') loop
         if pg_try_advisory_xact_lock(1129467219, hashtext(p_destination || ' ' || v_key) & 1023) then

@@ -10,7 +10,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_envelopes int[] := '{}';
+    v_envelopes int[] := array[]::int[];
     v_envelope  int := 0;
     v_count     int := 0;
     v_bytes     int := 0;

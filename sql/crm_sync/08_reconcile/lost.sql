@@ -8,10 +8,10 @@ set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
 declare
     v_answer      record;
-    v_settlements crm_sync.settlement[] := '{}';
+    v_settlements crm_sync.settlement[] := array[]::crm_sync.settlement[];
 begin
     if p_envelope_ids is null then
-        return '{}';
+        return v_settlements;
     end if;
     -- Before a request is called lost: by id among all answers, however old.
     for v_answer in
@@ -59,7 +59,7 @@ begin
     )
     returning queue.id into v_request_id;
     if v_request_id is null then
-        return '{}';
+        return array[]::crm_sync.settlement[];
     end if;
     update crm_sync.envelopes
     set status = 'taken_back', settled_at = p_now

@@ -9,7 +9,7 @@ as $$
 declare
     v_secrets     text[];
     v_request     record;
-    v_settlements crm_sync.settlement[] := '{}';
+    v_settlements crm_sync.settlement[] := array[]::crm_sync.settlement[];
     v_closed      uuid[];
     v_missing     uuid[];
 begin

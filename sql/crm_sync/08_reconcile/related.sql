@@ -2,14 +2,14 @@
 -- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
 -- that such a transaction wrote and dispatched while the change was still invisible to it.
 
-create function crm_sync._capture_related(p_now timestamptz)
+create function crm_sync._capture_related()
 returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_change   record;
-    v_count    int := 0;
+    v_change record;
+    v_count  int := 0;
 begin
     if not exists (select from crm_sync.related_changes) then
         return 0;
@@ -43,11 +43,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_target record;
-    v_count  int := 0;
+    v_route        text;
+    v_target_table text;
+    v_row_ids      text[];
+    v_count        int := 0;
 begin
-    for v_target in execute format(
-        'select affected.route, affected.target_table, array_agg(affected.row_id) as row_ids
+    for v_route, v_target_table, v_row_ids in execute format(
+        'select affected.route, affected.target_table, array_agg(affected.row_id)
          from crm_sync.%I($1) as affected
          join crm_sync.attachments
            on attachments.table_name = affected.target_table and attachments.route = affected.route
@@ -61,7 +63,7 @@ begin
         v_count := v_count + (
             select count(*)
             from crm_sync._recapture(
-                v_target.target_table, 'UPDATE', '[]', crm_sync._rows(v_target.target_table, v_target.row_ids), array[v_target.route])
+                v_target_table, 'UPDATE', '[]', crm_sync._rows(v_target_table, v_row_ids), array[v_route])
         );
     end loop;
     return v_count;
@@ -109,10 +111,10 @@ begin
 end;
 $$;
 
-comment on function crm_sync._capture_related(timestamptz) is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
+comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
 comment on function crm_sync._capture_affected(text, text[], xid8, timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
 comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, or has read it with that transaction''s change.';
 comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a JSON array; absent ones are left out.';
 
-revoke all on function crm_sync._capture_related(timestamptz), crm_sync._capture_affected(text, text[], xid8, timestamptz),
+revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
     crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;

@@ -11,7 +11,7 @@ as $$
 declare
     v_table_name text;
     v_row_ids    text[];
-    v_new_ids    bigint[] := '{}';
+    v_new_ids    bigint[] := array[]::bigint[];
 begin
     perform crm_sync._require_route(p_route);
     if p_row_ids is null and p_since is null then
@@ -51,6 +51,22 @@ begin
 end;
 $$;
 
+create function crm_sync._time_column(p_table regclass)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select attributes.attname::text
+    from pg_catalog.pg_attribute as attributes
+    where attributes.attrelid = p_table
+      and attributes.attname in ('updated_at', 'created_at')
+      and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+      and not attributes.attisdropped
+    order by attributes.attname desc
+    limit 1;
+$$;
+
 create function crm_sync._changed_at_column(p_table regclass)
 returns text
 language plpgsql
@@ -58,16 +74,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_column text := (
-        select attributes.attname
-        from pg_catalog.pg_attribute as attributes
-        where attributes.attrelid = p_table
-          and attributes.attname in ('updated_at', 'created_at')
-          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
-          and not attributes.attisdropped
-        order by attributes.attname desc
-        limit 1
-    );
+    v_column text := crm_sync._time_column(p_table);
 begin
     if v_column is null then
         raise exception '% has neither updated_at nor created_at', p_table
@@ -80,8 +87,9 @@ $$;
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text) is
     'Captures rows as they are now, by id or by time of change (updated_at, else created_at), 10,000 at most by default. Each call makes new deliveries with new keys: not safe to repeat for event routes. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column.';
 comment on function crm_sync._rows_changed_since(text, timestamptz, int) is 'Row ids changed since then, oldest first.';
+comment on function crm_sync._time_column(regclass) is 'updated_at, else created_at; null: neither is there as a timestamp.';
 comment on function crm_sync._changed_at_column(regclass) is 'updated_at, else created_at. Error: CS022 neither.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
-    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._changed_at_column(regclass) from public;
+    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass), crm_sync._changed_at_column(regclass) from public;
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text) to crm_sync_operator;

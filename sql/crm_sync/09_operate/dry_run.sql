@@ -148,7 +148,8 @@ begin
     select answers.status_code, answers.headers, answers.content, answers.error_msg into v_answer
     from net._http_response as answers where answers.id = v_request;
     if not found then
-        return '[{"would": "wait", "error": "no answer yet: ask again in a second; it is kept for 6 hours"}]';
+        return jsonb_build_array(jsonb_build_object(
+            'would', 'wait', 'error', 'no answer yet: ask again in a second; it is kept for 6 hours'));
     end if;
     v_results := crm_sync._verified(
         p_dry_run_id, v_answer.headers, v_answer.content, (crm_sync._function_access()).secrets) -> 'results';

@@ -14,10 +14,13 @@ begin
     for v_attachment in
         select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
     loop
-        return query execute crm_sync._missing_sql(v_attachment)
+        for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
         using greatest(
             coalesce(p_since, '-infinity'), v_attachment.attached_at,
-            clock_timestamp() - (select settings.keep_record_delivered from crm_sync.settings));
+            clock_timestamp() - (select settings.keep_record_delivered from crm_sync.settings))
+        loop
+            return next;
+        end loop;
     end loop;
 end;
 $$;

@@ -58,7 +58,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_person record;
-    v_erased bigint[] := '{}';
+    v_erased bigint[] := array[]::bigint[];
 begin
     for v_person in select * from crm_sync._people(p_email, p_phone) loop
         table_name := v_person.table_name;
@@ -139,8 +139,7 @@ begin
             when attributes.attname = any (settings.email_columns) then format('lower(btrim(this.%I::text)) = $1', attributes.attname)
             else format('crm_sync._phone_digits(this.%I::text) = $2', attributes.attname)
         end, ' or ') as condition
-        from (select attachments.table_name as name from crm_sync.attachments
-              union select related.table_name from crm_sync.related_attachments as related) as attached
+        from crm_sync._attached_tables() as attached (name)
         cross join crm_sync.settings
         join pg_catalog.pg_attribute as attributes
           on attributes.attrelid = to_regclass(attached.name)
@@ -148,10 +147,13 @@ begin
          and attributes.attnum > 0 and not attributes.attisdropped
         group by attached.name
     loop
-        return query execute format(
-            'select %L, %s from %s as this where %s',
-            v_search.name, crm_sync._row_id_sql(v_search.name::regclass, 'this'), v_search.name, v_search.condition)
-        using p_email, p_phone;
+        table_name := v_search.name;
+        for row_id in execute format(
+            'select %s from %s as this where %s',
+            crm_sync._row_id_sql(table_name::regclass, 'this'), table_name, v_search.condition)
+        using p_email, p_phone loop
+            return next;
+        end loop;
     end loop;
 end;
 $$;

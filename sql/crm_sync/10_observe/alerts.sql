@@ -51,22 +51,30 @@ returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_checks text[];
 begin
-    case p_step
-        when 'answers' then return crm_sync._take_message_answers(p_now);
-        when 'alerts' then
-            v_checks := crm_sync._checks_to_alert(p_now);
-            perform crm_sync._observe(p_now, v_checks);
-            return crm_sync._tell(p_now, v_checks);
-        when 'messages' then return crm_sync._post_messages(p_now);
-        when 'heartbeat' then return crm_sync._beat(p_now);
-    end case;
+    return case p_step
+        when 'answers' then crm_sync._take_message_answers(p_now)
+        when 'alerts' then crm_sync._observe_and_tell(p_now)
+        when 'messages' then crm_sync._post_messages(p_now)
+        when 'heartbeat' then crm_sync._beat(p_now)
+    end;
 exception when others then
     -- Without Vault or pg_net nobody can be called; the log is written all the same.
     perform crm_sync._note_fault('alert: ' || p_step, sqlstate, sqlerrm);
     return null;
+end;
+$$;
+
+create function crm_sync._observe_and_tell(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_checks text[] := crm_sync._checks_to_alert(p_now);
+begin
+    perform crm_sync._observe(p_now, v_checks);
+    return crm_sync._tell(p_now, v_checks);
 end;
 $$;
 
@@ -243,6 +251,7 @@ comment on function crm_sync.alert(timestamptz) is
     'Looks at health(), tells what is new and what is over, and posts the heartbeat when it is due: through the function, to CRM_SYNC_ALERT_URL (Slack-compatible) and CRM_SYNC_HEARTBEAT_URL; and in the server''s log. Scheduled by start(), each minute. Safe to repeat: the same trouble is told once in settings.alert_window; its end when it has been over for five minutes. A breaker that opens and closes between two looks is told of by nobody. Returns each step with its count; nothing while another runs. Role: owner.';
 comment on function crm_sync._alert_step(text, timestamptz) is 'One step of alert(); an error is noted and ends the step alone.';
 comment on function crm_sync._checks_to_alert(timestamptz) is 'The checks to look at in this minute.';
+comment on function crm_sync._observe_and_tell(timestamptz) is 'The alerts of this minute, and the message that tells of them; returns how many it tells.';
 comment on function crm_sync._observe(timestamptz, text[]) is 'Raises, keeps up to date and ends alerts.';
 comment on function crm_sync._tell(timestamptz, text[]) is 'Writes one message of what is to be told, and a line each in the log; returns how many.';
 comment on function crm_sync._alerts_to_tell(timestamptz, text[]) is
@@ -250,7 +259,7 @@ comment on function crm_sync._alerts_to_tell(timestamptz, text[]) is
 comment on function crm_sync._recoveries_to_tell(timestamptz) is 'Told ones that have been over for five minutes.';
 
 revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
-    crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz, text[]), crm_sync._alerts_to_tell(timestamptz, text[]), crm_sync._recoveries_to_tell(timestamptz) from public;
+    crm_sync._observe_and_tell(timestamptz), crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz, text[]), crm_sync._alerts_to_tell(timestamptz, text[]), crm_sync._recoveries_to_tell(timestamptz) from public;
 
 grant select on crm_sync.alerts to crm_sync_reader, crm_sync_operator;
 

@@ -57,11 +57,34 @@ returns crm_sync.finding
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_finding crm_sync.finding;
 begin
-    execute format('select finding.* from crm_sync.%I($1) as finding', '_check_' || p_check) into v_finding using p_now;
-    return v_finding;
+    return case p_check
+        when 'running' then crm_sync._check_running(p_now)
+        when 'platform' then crm_sync._check_platform()
+        when 'secrets' then crm_sync._check_secrets()
+        when 'pg_net_worker' then crm_sync._check_pg_net_worker()
+        when 'pg_net_queue' then crm_sync._check_pg_net_queue(p_now)
+        when 'cron_jobs' then crm_sync._check_cron_jobs()
+        when 'cron_runs' then crm_sync._check_cron_runs(p_now)
+        when 'cron_history' then crm_sync._check_cron_history()
+        when 'tick' then crm_sync._check_tick(p_now)
+        when 'function' then crm_sync._check_function(p_now)
+        when 'signature' then crm_sync._check_signature()
+        when 'breakers' then crm_sync._check_breakers(p_now)
+        when 'paused' then crm_sync._check_paused()
+        when 'backlog' then crm_sync._check_backlog(p_now)
+        when 'envelopes' then crm_sync._check_envelopes(p_now)
+        when 'dead_letters' then crm_sync._check_dead_letters()
+        when 'silence' then crm_sync._check_silence(p_now)
+        when 'triggers' then crm_sync._check_triggers()
+        when 'columns' then crm_sync._check_columns()
+        when 'capture_failures' then crm_sync._check_capture_failures(p_now)
+        when 'unstored_changes' then crm_sync._check_unstored_changes()
+        when 'missing_rows' then crm_sync._check_missing_rows(p_now)
+        when 'faults' then crm_sync._check_faults(p_now)
+        when 'restored_copy' then crm_sync._check_restored_copy()
+        when 'alerts' then crm_sync._check_alerts(p_now)
+    end;
 exception when others then
     return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
         when sqlstate = '55P03' then 'Another session holds a lock; look again.'
@@ -113,7 +136,7 @@ comment on function crm_sync._checked(text, timestamptz) is 'One check of health
 comment on function crm_sync._finding(boolean, text, text, text, text, jsonb, text[]) is 'ok with a word on what is fine, or else level, detail and mend; in either case what it is blind to.';
 comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words; null: never.';
 comment on function crm_sync._span(interval) is 'A length of time in words; null for null.';
-comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name>, in the order in which a cause comes before what it causes.';
+comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name> that _checked() calls, in the order in which a cause comes before what it causes.';
 comment on function crm_sync._findings(timestamptz, text[]) is 'What these checks say.';
 
 revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),

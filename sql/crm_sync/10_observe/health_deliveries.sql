@@ -53,7 +53,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_signature(p_now timestamptz)
+create function crm_sync._check_signature()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -102,7 +102,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_paused(p_now timestamptz)
+create function crm_sync._check_paused()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -194,7 +194,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_dead_letters(p_now timestamptz)
+create function crm_sync._check_dead_letters()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -316,20 +316,20 @@ $$;
 comment on function crm_sync._function_complaint() is 'What was wrong with the function''s last answer, by the deliveries that wait for it; null: nothing.';
 comment on function crm_sync._is_about_signature(text) is 'Whether such an answer speaks of signatures.';
 comment on function crm_sync._check_function(timestamptz) is 'Check: the function''s last answer was one.';
-comment on function crm_sync._check_signature(timestamptz) is 'Check: function and database verify each other.';
+comment on function crm_sync._check_signature() is 'Check: function and database verify each other.';
 comment on function crm_sync._check_breakers(timestamptz) is 'Check: no destination''s breaker is open.';
-comment on function crm_sync._check_paused(timestamptz) is 'Check: no destination is paused.';
+comment on function crm_sync._check_paused() is 'Check: no destination is paused.';
 comment on function crm_sync._check_backlog(timestamptz) is 'Check: nothing that could leave is due for longer than settings.backlog_age_limit.';
 comment on function crm_sync._destinations_in_service() is 'Destinations to which something could leave now.';
 comment on function crm_sync._check_envelopes(timestamptz) is 'Check: nothing is under way for longer than its lease and a minute.';
-comment on function crm_sync._check_dead_letters(timestamptz) is 'Check: nothing is dead.';
+comment on function crm_sync._check_dead_letters() is 'Check: nothing is dead.';
 comment on function crm_sync._check_silence(timestamptz) is 'Check: no route is quiet for many times its usual gap (settings.silence_factor), and twice its longest.';
 comment on function crm_sync._route_gaps(timestamptz, int) is
     'The time between changes of each route, over so many of the newest deliveries; of routes with fewer than ten gaps is_silent is null.';
 comment on function crm_sync._check_alerts(timestamptz) is 'Check: the alerts of a day arrived.';
 
 revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
-    crm_sync._check_signature(timestamptz), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(timestamptz),
+    crm_sync._check_signature(), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(),
     crm_sync._check_backlog(timestamptz), crm_sync._destinations_in_service(), crm_sync._check_envelopes(timestamptz),
-    crm_sync._check_dead_letters(timestamptz), crm_sync._check_silence(timestamptz),
+    crm_sync._check_dead_letters(), crm_sync._check_silence(timestamptz),
     crm_sync._route_gaps(timestamptz, int), crm_sync._check_alerts(timestamptz) from public;

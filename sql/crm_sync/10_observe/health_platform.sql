@@ -19,7 +19,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_platform(p_now timestamptz)
+create function crm_sync._check_platform()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -34,7 +34,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_secrets(p_now timestamptz)
+create function crm_sync._check_secrets()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -59,7 +59,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_pg_net_worker(p_now timestamptz)
+create function crm_sync._check_pg_net_worker()
 returns crm_sync.finding
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -99,7 +99,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_cron_jobs(p_now timestamptz)
+create function crm_sync._check_cron_jobs()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -153,7 +153,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_cron_history(p_now timestamptz, p_limit int default 100000)
+create function crm_sync._check_cron_history(p_limit int default 100000)
 returns crm_sync.finding
 language plpgsql
 stable
@@ -205,7 +205,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_restored_copy(p_now timestamptz)
+create function crm_sync._check_restored_copy()
 returns crm_sync.finding
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -219,17 +219,17 @@ end;
 $$;
 
 comment on function crm_sync._check_running(timestamptz) is 'Check: started.';
-comment on function crm_sync._check_platform(timestamptz) is 'Check: extensions are there.';
-comment on function crm_sync._check_secrets(timestamptz) is 'Check: Vault holds what dispatch needs, in the right form.';
-comment on function crm_sync._check_pg_net_worker(timestamptz) is 'Check: pg_net''s worker runs.';
+comment on function crm_sync._check_platform() is 'Check: extensions are there.';
+comment on function crm_sync._check_secrets() is 'Check: Vault holds what dispatch needs, in the right form.';
+comment on function crm_sync._check_pg_net_worker() is 'Check: pg_net''s worker runs.';
 comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
-comment on function crm_sync._check_cron_jobs(timestamptz) is 'Check: our jobs are scheduled as this release wants them, and active.';
+comment on function crm_sync._check_cron_jobs() is 'Check: our jobs are scheduled as this release wants them, and active.';
 comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
-comment on function crm_sync._check_cron_history(timestamptz, int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
+comment on function crm_sync._check_cron_history(int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
 comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran within the last minute (15 where it is not scheduled by seconds).';
-comment on function crm_sync._check_restored_copy(timestamptz) is 'Check: server, timeline and database are those of the last start().';
+comment on function crm_sync._check_restored_copy() is 'Check: server, timeline and database are those of the last start().';
 
-revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
-    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(timestamptz),
-    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(timestamptz, int), crm_sync._check_tick(timestamptz),
-    crm_sync._check_restored_copy(timestamptz) from public;
+revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(), crm_sync._check_secrets(),
+    crm_sync._check_pg_net_worker(), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_restored_copy() from public;

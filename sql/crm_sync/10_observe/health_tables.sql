@@ -1,6 +1,6 @@
 -- The checks of health() on capture: its triggers, the tables under them, and what it missed.
 
-create function crm_sync._check_triggers(p_now timestamptz)
+create function crm_sync._check_triggers()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -41,7 +41,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_columns(p_now timestamptz)
+create function crm_sync._check_columns()
 returns crm_sync.finding
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -58,11 +58,7 @@ begin
             attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
             crm_sync._why_not_captured(attached.table_name)
         ) as what
-        from (
-            select attachments.table_name from crm_sync.attachments
-            union
-            select related.table_name from crm_sync.related_attachments as related
-        ) as attached
+        from crm_sync._attached_tables() as attached (table_name)
     ) as broken
     where broken.what is not null;
     return crm_sync._finding(
@@ -135,7 +131,7 @@ begin
 end;
 $$;
 
-create function crm_sync._check_unstored_changes(p_now timestamptz)
+create function crm_sync._check_unstored_changes()
 returns crm_sync.finding
 language plpgsql
 stable
@@ -210,15 +206,11 @@ begin
         select from pg_catalog.pg_attribute as attributes
         join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
         where attributes.attrelid = to_regclass(p_table_name)
-          and attributes.attname in ('updated_at', 'created_at') and not attributes.attisdropped
+          and attributes.attname = crm_sync._time_column(to_regclass(p_table_name))
           and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
                or exists (
                    select from pg_catalog.pg_index as indexes
-                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
-                     and attributes.attnum = (
-                         select others.attnum from pg_catalog.pg_attribute as others
-                         where others.attrelid = classes.oid and others.attname in ('updated_at', 'created_at') and not others.attisdropped
-                         order by others.attname desc limit 1)))
+                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum))
     );
 end;
 $$;
@@ -244,16 +236,16 @@ begin
 end;
 $$;
 
-comment on function crm_sync._check_triggers(timestamptz) is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
-comment on function crm_sync._check_columns(timestamptz) is 'Check: attached tables have what attach() was told of.';
+comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
+comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
 comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
 comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
 comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
-comment on function crm_sync._check_unstored_changes(timestamptz) is 'Check: every change could at least be stored.';
+comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
 comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_missing() finds nothing of the last day, in the tables where it is quick.';
-comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is cheap.';
+comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
-revoke all on function crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._missing_columns(text),
-    crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(timestamptz),
+revoke all on function crm_sync._check_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
+    crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;

@@ -113,15 +113,11 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if not exists (select from crm_sync.attachments where attachments.table_name = crm_sync._table_name(p_table))
-        and not exists (select from crm_sync.related_attachments as related where related.table_name = crm_sync._table_name(p_table))
+    if crm_sync._table_name(p_table) not in (select * from crm_sync._attached_tables())
         and not exists (select from crm_sync.deliveries where deliveries.table_name = crm_sync._table_name(p_table)) then
         raise exception 'nothing is captured from %', p_table
             using errcode = 'CS023',
-                  hint = format('attached tables: %s', (
-                      select string_agg(attached.table_name, ', ' order by attached.table_name)
-                      from (select attachments.table_name from crm_sync.attachments
-                            union select related.table_name from crm_sync.related_attachments as related) as attached));
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
     end if;
 end;
 $$;

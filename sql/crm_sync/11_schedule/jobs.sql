@@ -53,12 +53,7 @@ declare
     v_table_name text;
 begin
     -- Table by table: one that is gone, which health() tells, holds up no upgrade.
-    for v_table_name in
-        select attachments.table_name from crm_sync.attachments
-        union
-        select related.table_name from crm_sync.related_attachments as related
-        order by 1
-    loop
+    for v_table_name in select * from crm_sync._attached_tables() loop
         begin
             perform crm_sync._reattach_table(v_table_name);
         exception when others then

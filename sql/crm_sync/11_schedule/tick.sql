@@ -28,12 +28,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    case p_step
-        when 'capture_missed' then return crm_sync._capture_missed(p_now);
-        when 'capture_related' then return crm_sync._capture_related(p_now);
-        when 'reconcile' then return crm_sync._reconcile(p_now);
-        when 'dispatch' then return crm_sync._dispatch_due(p_now);
-    end case;
+    return case p_step
+        when 'capture_missed' then crm_sync._capture_missed(p_now)
+        when 'capture_related' then crm_sync._capture_related()
+        when 'reconcile' then crm_sync._reconcile(p_now)
+        when 'dispatch' then crm_sync._dispatch_due(p_now)
+    end;
 exception when others then
     perform crm_sync._note_fault('tick: ' || p_step, sqlstate, sqlerrm);
     return null;

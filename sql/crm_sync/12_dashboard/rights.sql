@@ -49,19 +49,14 @@ declare
     v_table_name text;
 begin
     select attached.table_name into v_table_name
-    from (
-        select attachments.table_name from crm_sync.attachments
-        union
-        select related.table_name from crm_sync.related_attachments as related
-    ) as attached
+    from crm_sync._attached_tables() as attached (table_name)
     where attached.table_name in (p_table, 'public.' || p_table, 'public.' || quote_ident(p_table))
     order by attached.table_name = p_table desc
     limit 1;
     if v_table_name is null then
         raise exception 'nothing is captured from "%"', p_table
             using errcode = 'CS023',
-                  hint = format('attached tables: %s', (
-                      select string_agg(distinct attachments.table_name, ', ') from crm_sync.attachments));
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
     end if;
     return v_table_name;
 end;

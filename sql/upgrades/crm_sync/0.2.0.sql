@@ -3,3 +3,11 @@ drop function if exists crm_sync._jobs();
 
 -- A person's rows are told apart from rows that told of them once: _people(). A missed change is found by its row's place.
 drop function if exists crm_sync._person_rows(text, text), crm_sync._erase_missed(regclass, text);
+
+-- A parameter that nobody read.
+drop function if exists
+    crm_sync._capture_related(timestamptz), crm_sync._check_platform(timestamptz), crm_sync._check_secrets(timestamptz),
+    crm_sync._check_pg_net_worker(timestamptz), crm_sync._check_cron_jobs(timestamptz), crm_sync._check_cron_history(timestamptz, int),
+    crm_sync._check_signature(timestamptz), crm_sync._check_paused(timestamptz), crm_sync._check_dead_letters(timestamptz),
+    crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._check_unstored_changes(timestamptz),
+    crm_sync._check_restored_copy(timestamptz);

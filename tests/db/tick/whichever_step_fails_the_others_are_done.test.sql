@@ -17,14 +17,14 @@ declare
 begin
     foreach v_step in array array['capture_missed', 'capture_related', 'reconcile', 'dispatch_due'] loop
         execute format($sql$
-            create or replace function crm_sync._%1$s(p_now timestamptz) returns int language plpgsql as $body$
+            create or replace function crm_sync._%1$s(%2$s) returns int language plpgsql as $body$
             begin
                 if current_setting('test.broken') = '%1$s' then
                     raise exception 'broken' using errcode = '22012';
                 end if;
                 return 7;
             end $body$;
-        $sql$, v_step);
+        $sql$, v_step, case when v_step <> 'capture_related' then 'p_now timestamptz' end);
     end loop;
 end $$;
 create temp table seen (broken text, affected int[]);
