@@ -2,6 +2,8 @@
  * Everything together on this machine: Postgres, the platform, our migrations, the receivers, the Edge Function,
  * and what sends and ticks. Started in this order, stopped in reverse; the data stays.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import pg from "pg";
 import type { EnvName } from "../../supabase/functions/crm-sync/runtime.ts";
@@ -138,7 +140,7 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
     },
   });
   closers.add("function", functionServer.stop);
-  killWithUs(functionServer.pid, closers);
+  endWithUs(functionServer.pid, closers);
   const functionUrl = new URL(functionServer.url);
   functionUrl.hostname = options.functionHost ?? functionUrl.hostname;
   await writeVault(client, {
@@ -227,17 +229,19 @@ export function asPostgres(superuserUrl: string): string {
   return url.href;
 }
 
-/** A process must not outlive us, even if we end without stopping anything. */
-function killWithUs(pid: number, closers: Closers): void {
-  const kill = () => {
-    try {
-      process.kill(pid);
-    } catch {
-      // It is gone.
-    }
-  };
-  process.once("exit", kill);
-  closers.add("exit hook", () => process.off("exit", kill));
+/**
+ * However we end, killed also: a process of its own ends that one, as soon as our end of its standard input closes.
+ * Apart from our process group, so that a Ctrl-C meant for us does not reach it.
+ */
+function endWithUs(pid: number, closers: Closers): void {
+  const end = `process.stdin.on("end", () => process.kill(${pid})).resume()`;
+  const watcher = spawn(process.execPath, ["-e", end], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  closers.add("watcher", async () => {
+    if (watcher.kill()) await once(watcher, "exit");
+  });
 }
 
 function portOf(port: number | undefined): { port?: number } {

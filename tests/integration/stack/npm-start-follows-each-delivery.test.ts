@@ -1,3 +1,4 @@
+import { execa } from "execa";
 import { afterAll, expect, test } from "vitest";
 import { isAlive, makeDataDir, script, until } from "./stack.ts";
 
@@ -17,6 +18,13 @@ async function start(env: Record<string, string> = {}) {
 }
 
 const sql = (...args: string[]) => script("sql.ts", ["--data-dir", dataDir, ...args]);
+
+async function denoOf(parent: number): Promise<number> {
+  const { stdout } = await execa("ps", ["-A", "-o", "pid=,ppid=,comm="]);
+  const processes = stdout.split("\n").map((line) => line.trim().split(/\s+/));
+  const found = processes.find(([, of, name]) => Number(of) === parent && name?.endsWith("deno"));
+  return Number(found?.[0]);
+}
 
 const INSERT = `insert into leads (email, full_name) values ('a@example.test', 'A B') returning email`;
 
@@ -54,8 +62,11 @@ test("a row written by npm run sql is shown as it settles, and Ctrl-C leaves not
 test("a killed start leaves its data to the next one, which stops what was left running; SQL errors show their place", async () => {
   const { running } = await start();
   const [{ pid }] = JSON.parse((await sql("--json", "select pg_backend_pid() as pid")).stdout);
+  const functionPid = await denoOf(Number(running.pid));
   running.kill("SIGKILL");
   await running;
+  expect(functionPid).toBeGreaterThan(0);
+  await until(() => !isAlive(functionPid), "the end of the function");
   const next = await start();
   expect(next.output()).toContain(
     "a server that an earlier start had left running was stopped first",
