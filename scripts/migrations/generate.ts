@@ -23,7 +23,7 @@ select from crm_sync.settings for update;
 
 export interface Wanted {
   migrations: Map<string, string>;
-  /** Statements that can not be repeated and whose part has nothing written by hand: somebody has to. */
+  /** Statements that can not be repeated and that nothing written by hand names: somebody has to say what becomes of them. */
   byHand: string[];
 }
 
@@ -75,8 +75,9 @@ function upgradeOf(
   for (const { file, statement } of changed) {
     const isNew = statement.object !== null && !objects.has(statement.object);
     const again = repeatable(statement, isNew);
-    if (again === null) byHand.push(`${file}: ${firstLineOf(statement)}`);
-    else sections.set(file, [...(sections.get(file) ?? []), `${again};`]);
+    if (again === null) {
+      if (!isDealtWith(statement, handWritten)) byHand.push(`${file}: ${firstLineOf(statement)}`);
+    } else sections.set(file, [...(sections.get(file) ?? []), `${again};`]);
   }
   const parts = [...sections].map(([file, lines]) => `\n-- ${file}\n\n${lines.join("\n\n")}\n`);
   const text = [
@@ -85,7 +86,7 @@ function upgradeOf(
     ...parts,
     part === "crm_sync" ? "\nselect crm_sync._finish_upgrade();\n" : "",
   ].join("");
-  return { text, byHand: handWritten === null ? byHand : [] };
+  return { text, byHand };
 }
 
 function statementsReleased(migrations: string[]): {
@@ -118,6 +119,11 @@ function fileFor(
   if (known) return known;
   const newest = [...committed.keys(), ...wanted.keys()].sort().at(-1) ?? "";
   return `${BigInt(newest.slice(0, 14)) + 1n}${ending}`;
+}
+
+/** What is written by hand holds its first line, as itself or in a comment: `-- instead of: create table …`. */
+export function isDealtWith(statement: Statement, handWritten: string | null): boolean {
+  return handWritten?.includes(firstLineOf(statement)) ?? false;
 }
 
 function firstLineOf({ text }: Statement): string {

@@ -134,13 +134,14 @@ as $$
 declare
     v_count int;
 begin
-    -- pg_cron leaves a row for each run and never removes one; failed runs stay a day for health().
+    -- pg_cron leaves a row for each run and never removes one, of a run that a crash has ended without end_time; failed runs
+    -- stay a day for health().
     delete from cron.job_run_details as runs
     where runs.runid in (
         select old.runid
         from cron.job_run_details as old
         where old.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'select crm\_sync.%'])
-          and old.end_time < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
+          and coalesce(old.end_time, old.start_time) < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
         limit p_batch
     );
     get diagnostics v_count = row_count;

@@ -10,12 +10,14 @@ begin
 end
 $$;
 
-insert into cron.job_run_details (jobid, runid, command, status, end_time)
-select 1, -n, command, status, '2040-06-01'::timestamptz - age
-from (values (1, crm_sync._tick_command(), 'succeeded', interval '61 minutes'), (2, 'select crm_sync.tick()', 'succeeded', '59 minutes'),
-             (3, 'select crm_sync.purge()', 'succeeded', '61 minutes'), (4, crm_sync._tick_command(), 'failed', '24 hours'),
-             (5, 'select crm_sync.tick()', 'failed', '25 hours 1 minute'), (6, 'select application.nightly()', 'succeeded', '1 year'),
-             (7, 'select crmXsync.tick()', 'succeeded', '1 year'), (8, 'select crm_sync.tick()', 'running', null)) as runs (n, command, status, age);
+insert into cron.job_run_details (jobid, runid, command, status, start_time, end_time)
+select 1, -n, command, status, '2040-06-01'::timestamptz - age - interval '1 s', case when has_ended then '2040-06-01'::timestamptz - age end
+from (values (1, crm_sync._tick_command(), 'succeeded', interval '61 minutes', true), (2, 'select crm_sync.tick()', 'succeeded', '59 minutes', true),
+             (3, 'select crm_sync.purge()', 'succeeded', '61 minutes', true), (4, crm_sync._tick_command(), 'failed', '24 hours', true),
+             (5, 'select crm_sync.tick()', 'failed', '25 hours 1 minute', true), (6, 'select application.nightly()', 'succeeded', '1 year', true),
+             (7, 'select crmXsync.tick()', 'succeeded', '1 year', true), (8, 'select crm_sync.tick()', 'running', '61 minutes', false),
+             -- A restart: pg_cron calls it failed, and says nothing of its end.
+             (9, 'select crm_sync.tick()', 'failed', '25 hours 1 minute', false)) as runs (n, command, status, age, has_ended);
 select crm_sync.purge('2040-06-01');
 
 select is(

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { isDealtWith } from "../../../scripts/migrations/generate.ts";
 import { repeatable, statementsOf } from "../../../scripts/migrations/statements.ts";
 
 const FUNCTION = `-- What it is for; not a statement.
@@ -60,4 +61,13 @@ test.each([
 ])("%s never, whatever is new", (_, sql) => {
   const [statement] = statementsOf(sql);
   expect(statement && repeatable(statement, true)).toBeNull();
+});
+
+test.each([
+  ["nothing is written by hand", null, false],
+  ["what is written speaks of others", "drop table crm_sync.old;", false],
+  ["a comment names it", "-- instead of: create table crm_sync.t (\nalter table …;", true],
+])("what may not be said again is left to a person: %s", (_, written, expected) => {
+  const [statement] = statementsOf("create table crm_sync.t (\n    id int\n)");
+  expect(statement && isDealtWith(statement, written)).toBe(expected);
 });
