@@ -85,6 +85,30 @@ describe.each(frozenVersions())("%s", (version) => {
     expect(await value(client, "select count(*)::int from crm_sync.faults")).toBe(0);
   });
 
+  it("stays stopped where it was stopped, and starts with the jobs of the newest", async () => {
+    const { client, upgrade } = await openRelease(version);
+    await client.query("select crm_sync.stop()");
+    await upgrade();
+    expect(await value(client, "select is_running from crm_sync.settings")).toBe(false);
+    expect(await value(client, "select count(*)::int from cron.job")).toBe(0);
+    await client.query("select crm_sync.start()");
+    expect((await client.query("select jobname, command from cron.job order by 1")).rows).toEqual(
+      (await client.query("select job as jobname, command from crm_sync._wanted_jobs() order by 1"))
+        .rows,
+    );
+  });
+
+  it("comes along where pg_cron is not there any more, and says so", async () => {
+    const { client, superuserUrl, upgrade } = await openRelease(version);
+    await withClient(superuserUrl, (admin) => admin.query("drop schema cron cascade"));
+    await upgrade();
+    expect(await value(client, "select crm_sync.version()")).toBe(currentVersion());
+    expect(await value(client, "select count(*)::int from crm_sync.faults")).toBe(0);
+    expect(
+      await value(client, "select level from crm_sync.health() where check_name = 'platform'"),
+    ).toBe("error");
+  });
+
   it("its function serves the newest database", async () => {
     const { client, receiver, upgrade, serve } = await openRelease(version);
     await upgrade();
@@ -148,7 +172,7 @@ async function openRelease(version: string) {
     await client.query("select net.wake()");
   }
 
-  return { client, receiver, serve, upgrade: () => pushMigrations(postgresUrl) };
+  return { client, superuserUrl, receiver, serve, upgrade: () => pushMigrations(postgresUrl) };
 }
 
 /** Ticks, hours later each time, until nothing waits but for what is paused. */
