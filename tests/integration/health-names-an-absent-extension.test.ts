@@ -1,17 +1,14 @@
 import { expect, it } from "vitest";
 import { withClient } from "../../scripts/with-client.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { installEngine } from "./engine/two-sessions.ts";
+import { ENGINE } from "../support/engine.ts";
 
 it.each([
   ["net", "pg_net (net.http_post), pg_net (net.wake)"],
   ["cron", "pg_cron (cron.schedule)"],
   ["vault", "Vault (vault.decrypted_secrets)"],
 ])("without the schema %s one check is red, and none once it is back", async (schema, said) => {
-  const { superuserUrl } = await createTestDatabase({
-    name: "engine",
-    build: ({ postgresUrl }) => installEngine(postgresUrl),
-  });
+  const { superuserUrl } = await createTestDatabase(ENGINE);
   await withClient(superuserUrl, async (client) => {
     const health = async (level: string) => {
       const { rows } = await client.query<{ check_name: string; detail: string }>(

@@ -1,12 +1,12 @@
-import pg from "pg";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { withClient } from "../../../scripts/with-client.ts";
 import { createTestDatabase } from "../../support/database.ts";
-import { installEngine, statuses, tick } from "./two-sessions.ts";
+import { installEngine, openSession } from "../../support/engine.ts";
+import { statuses, tick } from "./two-sessions.ts";
 
 it("what waited when it was copied, and what it captures, leaves when it is started there", async () => {
   // The template is the original, its clone the copy.
-  const { postgresUrl } = await createTestDatabase({
+  const database = await createTestDatabase({
     name: "original",
     build: async (original) => {
       await installEngine(original.postgresUrl);
@@ -17,9 +17,7 @@ it("what waited when it was copied, and what it captures, leaves when it is star
       });
     },
   });
-  const copy = new pg.Client({ connectionString: postgresUrl });
-  await copy.connect();
-  onTestFinished(() => copy.end());
+  const copy = await openSession(database);
   await copy.query("truncate net.http_request_queue");
   await copy.query("insert into leads (email) values ('bob@example.test')");
   await tick(copy);

@@ -1,42 +1,17 @@
 /** Two sessions of an engine that is set up and running, for what needs two and so can not stand among the pgTAP files. */
-import pg from "pg";
-import { onTestFinished } from "vitest";
-import { pushMigrations } from "../../../scripts/supabase-cli.ts";
-import { withClient } from "../../../scripts/with-client.ts";
-import { breakEngine } from "../../chaos/world/break-engine.ts";
+import type pg from "pg";
 import { createTestDatabase } from "../../support/database.ts";
+import { ENGINE, openSession } from "../../support/engine.ts";
 
 export interface TwoSessions {
   first: pg.Client;
   second: pg.Client;
 }
 
-/** In a database of their own. CRM_SYNC_ENGINE_BREAK: a file of SQL that takes one rule out of the engine. */
+/** In a database of their own. */
 export async function openTwoSessions(): Promise<TwoSessions> {
-  const { postgresUrl } = await createTestDatabase({
-    name: "engine",
-    build: (database) => installEngine(database.postgresUrl),
-  });
-  const [first, second] = [postgresUrl, postgresUrl].map(
-    (connectionString) => new pg.Client({ connectionString }),
-  ) as [pg.Client, pg.Client];
-  await Promise.all([first.connect(), second.connect()]);
-  onTestFinished(async () => {
-    await Promise.all([first.end(), second.end()]);
-  });
-  return { first, second };
-}
-
-export async function installEngine(url: string): Promise<void> {
-  await pushMigrations(url);
-  await withClient(url, async (client) => {
-    await client.query(`
-      select vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
-      select vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
-      update crm_sync.settings set is_running = true;
-    `);
-    await breakEngine(client, "CRM_SYNC_ENGINE_BREAK");
-  });
+  const database = await createTestDatabase(ENGINE);
+  return { first: await openSession(database), second: await openSession(database) };
 }
 
 /** The steps that the tick took; each of them must have been done, none noted as a fault. */

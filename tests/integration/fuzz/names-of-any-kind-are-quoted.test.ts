@@ -1,9 +1,8 @@
 /** Tables, columns and keys with every name that Postgres allows: each is attached, captured, read, found again and detached. */
 import fc from "fast-check";
 import pg from "pg";
-import { expect, it, onTestFinished } from "vitest";
-import { createTestDatabase } from "../../support/database.ts";
-import { installEngine } from "../engine/two-sessions.ts";
+import { expect, it } from "vitest";
+import { openEngine } from "../../support/engine.ts";
 
 const SEED = Number(process.env.CRM_SYNC_FUZZ_SEED ?? 20261122);
 const RUNS = Number(process.env.CRM_SYNC_FUZZ_RUNS ?? 200);
@@ -104,6 +103,7 @@ const cases = fc.record({
 
 it(`${RUNS} names, from seed ${SEED}`, { timeout: 300_000 }, async () => {
   const client = await openEngine();
+  await client.query("update crm_sync.settings set is_running = false");
   const functions = await countFunctions(client);
   await fc.assert(
     fc.asyncProperty(cases, async ({ schema, table, columns, id, first, second }) => {
@@ -169,18 +169,6 @@ it(`${RUNS} names, from seed ${SEED}`, { timeout: 300_000 }, async () => {
     { numRuns: RUNS, seed: SEED },
   );
 });
-
-async function openEngine(): Promise<pg.Client> {
-  const { postgresUrl } = await createTestDatabase({
-    name: "engine",
-    build: async (database) => installEngine(database.postgresUrl),
-  });
-  const client = new pg.Client({ connectionString: postgresUrl });
-  await client.connect();
-  onTestFinished(() => client.end());
-  await client.query("update crm_sync.settings set is_running = false");
-  return client;
-}
 
 async function countFunctions(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ n: number }>(

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { ROOT } from "../../../scripts/sql-files.ts";
 import { withClient } from "../../../scripts/with-client.ts";
 import { createTestDatabase } from "../../support/database.ts";
-import { installEngine } from "../engine/two-sessions.ts";
+import { ENGINE } from "../../support/engine.ts";
 import { type Explained, openExplained, type Scan } from "./nested-plans.ts";
 
 const ROWS = 200_000;
@@ -112,10 +112,7 @@ async function openWithLedger(
   ledger: "finished" | "blocked-keys" | "open-breaker",
   rows = ROWS,
 ): Promise<Explained> {
-  const database = await createTestDatabase({
-    name: "engine",
-    build: ({ postgresUrl }) => installEngine(postgresUrl),
-  });
+  const database = await createTestDatabase(ENGINE);
   const session = await openExplained(database.superuserUrl);
   onTestFinished(() => session.client.end());
   // The plans of this session are made over an empty ledger.
