@@ -709,7 +709,7 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._time_column(p_table regclass)
+create or replace function crm_sync._time_column(p_table regclass, p_names text[] default array['updated_at', 'created_at'])
 returns text
 language sql
 stable
@@ -718,7 +718,7 @@ as $$
     select attributes.attname::text
     from pg_catalog.pg_attribute as attributes
     where attributes.attrelid = p_table
-      and attributes.attname in ('updated_at', 'created_at')
+      and attributes.attname = any (p_names)
       and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
       and not attributes.attisdropped
     order by attributes.attname desc
@@ -742,10 +742,10 @@ begin
 end;
 $$;
 
-comment on function crm_sync._time_column(regclass) is 'updated_at, else created_at; null: neither is there as a timestamp.';
+comment on function crm_sync._time_column(regclass, text[]) is 'The last in the alphabet of these columns that is there as a timestamp: updated_at, else created_at; null: none.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
-    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass), crm_sync._changed_at_column(regclass) from public;
+    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
 
 -- sql/crm_sync/09_operate/dry_run.sql
 
@@ -1042,18 +1042,69 @@ set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
     v_attachment crm_sync.attachments;
+    v_settings   crm_sync.settings;
 begin
+    select * into strict v_settings from crm_sync.settings;
     for v_attachment in
         select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
     loop
         for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
-        using greatest(
-            coalesce(p_since, '-infinity'), v_attachment.attached_at,
-            clock_timestamp() - (select settings.keep_record_delivered from crm_sync.settings))
+        using
+            greatest(coalesce(p_since, '-infinity'), v_attachment.attached_at, clock_timestamp() - v_settings.keep_record_delivered),
+            greatest(v_attachment.attached_at, clock_timestamp() - v_settings.keep_trace)
         loop
             return next;
         end loop;
     end loop;
+end;
+$$;
+
+create or replace function crm_sync._missing_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table    regclass := p_attachment.table_name::regclass;
+    v_compared text[] := array(
+        select unnest(p_attachment.watched) intersect select unnest(p_attachment.columns) order by 1);
+    v_is_state boolean := (select kind = 'state' from crm_sync.routes where routes.route = p_attachment.route);
+    -- A transition lies in the past, and no column says when: surely since then only where the whole row is younger.
+    v_is_young text := case
+        when p_attachment.transition = 'true' then 'true'
+        when crm_sync._time_column(v_table, array['created_at']) is null then 'false'
+        else 'new.created_at >= $2'
+    end;
+begin
+    -- A newest delivery without record has still to read the row, or is past retention.
+    return format(
+        $sql$
+        select %1$L, %2$s, case when newest.delivery_id is null then 'no delivery' else 'other values' end
+        from %3$s as new
+        left join lateral (
+            select deliveries.delivery_id, deliveries.claimed_at, deliveries.record
+            from crm_sync.deliveries
+            where deliveries.row_id = %2$s and deliveries.table_name = %4$L and deliveries.route = %1$L
+            order by deliveries.delivery_id desc
+            limit 1
+        ) as newest on true
+        where new.%5$I >= $1
+          and %10$s
+          and (%6$s) is true
+          and not exists (
+              select from crm_sync.capture_failures as failures
+              where failures.table_name = %4$L and %2$s = any (failures.row_ids)
+          )
+          and (
+              newest.delivery_id is null
+              or (%7$L and newest.claimed_at is not null and newest.record is not null
+                  and crm_sync._pick(newest.record, %8$L) <> (select to_jsonb(picked) from (select %9$s) as picked))
+          )
+        $sql$,
+        p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
+        crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
+        crm_sync._columns_sql(v_compared, 'new'), v_is_young);
 end;
 $$;
 
@@ -1078,6 +1129,11 @@ begin
     end loop;
 end;
 $$;
+
+comment on function crm_sync.find_missing(regclass, timestamptz) is
+    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+
+comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing.';
 
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
@@ -1744,6 +1800,48 @@ begin
         coalesce(v_value, 0) <= coalesce(v_seen.value, 0) and v_seen.horizon is null, 'none', 'warning',
         'changes could be neither captured nor stored; the tick looks for them',
         'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
+end;
+$$;
+
+create or replace function crm_sync._check_missing_rows(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+    v_found      text;
+    v_count      bigint;
+    v_missing    text;
+    v_skipped    text;
+    v_concerns   jsonb;
+begin
+    for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        if not crm_sync._is_quick_to_search(v_table_name) then
+            v_skipped := concat_ws(', ', v_skipped, v_table_name);
+            continue;
+        end if;
+        begin
+            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', '), sum(missing.count)
+            into v_found, v_count
+            from (
+                select gaps.route, count(*) as count
+                from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
+                group by gaps.route
+            ) as missing;
+            if v_found is not null then
+                v_missing := concat_ws(', ', v_missing, v_found);
+                v_concerns := coalesce(v_concerns, '{}') || jsonb_build_object(v_table_name, v_count);
+            end if;
+        exception when undefined_column or undefined_table or undefined_function or datatype_mismatch then
+            v_skipped := concat_ws(', ', v_skipped, v_table_name);
+        end;
+    end loop;
+    return crm_sync._finding(
+        v_missing is null, 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
+        'never sent as they are: ' || v_missing,
+        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');',
+        v_concerns);
 end;
 $$;
 

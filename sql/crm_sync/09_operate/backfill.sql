@@ -51,7 +51,7 @@ begin
 end;
 $$;
 
-create function crm_sync._time_column(p_table regclass)
+create function crm_sync._time_column(p_table regclass, p_names text[] default array['updated_at', 'created_at'])
 returns text
 language sql
 stable
@@ -60,7 +60,7 @@ as $$
     select attributes.attname::text
     from pg_catalog.pg_attribute as attributes
     where attributes.attrelid = p_table
-      and attributes.attname in ('updated_at', 'created_at')
+      and attributes.attname = any (p_names)
       and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
       and not attributes.attisdropped
     order by attributes.attname desc
@@ -87,9 +87,9 @@ $$;
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text) is
     'Captures rows as they are now, by id or by time of change (updated_at, else created_at), 10,000 at most by default. Each call makes new deliveries with new keys: not safe to repeat for event routes. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column.';
 comment on function crm_sync._rows_changed_since(text, timestamptz, int) is 'Row ids changed since then, oldest first.';
-comment on function crm_sync._time_column(regclass) is 'updated_at, else created_at; null: neither is there as a timestamp.';
+comment on function crm_sync._time_column(regclass, text[]) is 'The last in the alphabet of these columns that is there as a timestamp: updated_at, else created_at; null: none.';
 comment on function crm_sync._changed_at_column(regclass) is 'updated_at, else created_at. Error: CS022 neither.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
-    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass), crm_sync._changed_at_column(regclass) from public;
+    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text) to crm_sync_operator;

@@ -10,14 +10,16 @@ set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
     v_attachment crm_sync.attachments;
+    v_settings   crm_sync.settings;
 begin
+    select * into strict v_settings from crm_sync.settings;
     for v_attachment in
         select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
     loop
         for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
-        using greatest(
-            coalesce(p_since, '-infinity'), v_attachment.attached_at,
-            clock_timestamp() - (select settings.keep_record_delivered from crm_sync.settings))
+        using
+            greatest(coalesce(p_since, '-infinity'), v_attachment.attached_at, clock_timestamp() - v_settings.keep_record_delivered),
+            greatest(v_attachment.attached_at, clock_timestamp() - v_settings.keep_trace)
         loop
             return next;
         end loop;
@@ -36,6 +38,12 @@ declare
     v_compared text[] := array(
         select unnest(p_attachment.watched) intersect select unnest(p_attachment.columns) order by 1);
     v_is_state boolean := (select kind = 'state' from crm_sync.routes where routes.route = p_attachment.route);
+    -- A transition lies in the past, and no column says when: surely since then only where the whole row is younger.
+    v_is_young text := case
+        when p_attachment.transition = 'true' then 'true'
+        when crm_sync._time_column(v_table, array['created_at']) is null then 'false'
+        else 'new.created_at >= $2'
+    end;
 begin
     -- A newest delivery without record has still to read the row, or is past retention.
     return format(
@@ -50,7 +58,12 @@ begin
             limit 1
         ) as newest on true
         where new.%5$I >= $1
+          and %10$s
           and (%6$s) is true
+          and not exists (
+              select from crm_sync.capture_failures as failures
+              where failures.table_name = %4$L and %2$s = any (failures.row_ids)
+          )
           and (
               newest.delivery_id is null
               or (%7$L and newest.claimed_at is not null and newest.record is not null
@@ -59,7 +72,7 @@ begin
         $sql$,
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
         crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
-        crm_sync._columns_sql(v_compared, 'new'));
+        crm_sync._columns_sql(v_compared, 'new'), v_is_young);
 end;
 $$;
 
@@ -116,8 +129,8 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
-comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1, a time: what one route is missing.';
+    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing.';
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';

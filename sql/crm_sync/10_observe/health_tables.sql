@@ -173,9 +173,6 @@ begin
             from (
                 select gaps.route, count(*) as count
                 from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
-                where not exists (
-                    select from crm_sync.capture_failures as failures
-                    where failures.table_name = v_table_name and gaps.row_id = any (failures.row_ids))
                 group by gaps.route
             ) as missing;
             if v_found is not null then
