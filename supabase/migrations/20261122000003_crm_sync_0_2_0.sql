@@ -112,7 +112,7 @@ end;
 $$;
 
 comment on function crm_sync.detach(regclass, text) is
-    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
 
 -- sql/crm_sync/05_capture/function_capture.sql
 
@@ -554,6 +554,59 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/08_reconcile/missed.sql
+
+-- Captures what capture could not write, from the changes that its handler stored. In a block each: one table that was
+-- changed under us holds up no other.
+
+create or replace function crm_sync._capture_missed(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failure crm_sync.capture_failures;
+    v_count   int := 0;
+begin
+    for v_failure in
+        select * from crm_sync.capture_failures as failures
+        where failures.next_retry_at <= p_now
+        order by failures.capture_failure_id
+        limit 100
+        for update skip locked
+    loop
+        begin
+            if v_failure.table_name not in (select * from crm_sync._attached_tables()) then
+                raise exception 'nothing is captured from % any more', v_failure.table_name using errcode = 'CS038';
+            end if;
+            perform crm_sync._recapture(
+                v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows,
+                p_captured_at => v_failure.failed_at);
+            if v_failure.operation = 'UPDATE' then
+                insert into crm_sync.related_changes (table_name, row_id)
+                select v_failure.table_name, ids.row_id
+                from unnest(v_failure.row_ids) as ids (row_id)
+                where exists (
+                    select from crm_sync.related_attachments as related where related.table_name = v_failure.table_name
+                );
+            end if;
+            delete from crm_sync.capture_failures as failures
+            where failures.capture_failure_id = v_failure.capture_failure_id;
+            v_count := v_count + 1;
+        exception when others then
+            update crm_sync.capture_failures as failures
+            set retry_count = failures.retry_count + 1,
+                next_retry_at = p_now + least(interval '2 seconds' * power(2, least(failures.retry_count, 10)), interval '5 minutes'),
+                sql_state = sqlstate,
+                detail = crm_sync._harmless_message(sqlstate, sqlerrm)
+            where failures.capture_failure_id = v_failure.capture_failure_id;
+        end;
+    end loop;
+    perform crm_sync._repair_unstored(p_now);
+    return v_count;
+end;
+$$;
+
 -- sql/crm_sync/08_reconcile/reconcile.sql
 
 -- Matches our requests in flight with pg_net's queue and answers. In one snapshot a live request is in one of the two;
@@ -625,10 +678,15 @@ begin
         from crm_sync.related_changes as changes
         group by changes.table_name, is_last_look, changes.changed_in
     loop
-        v_count := v_count + crm_sync._capture_affected(
-            v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
-        delete from crm_sync.related_changes as changes
-        where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+        -- In a block each: one table that was changed under us holds up no other.
+        begin
+            v_count := v_count + crm_sync._capture_affected(
+                v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
+            delete from crm_sync.related_changes as changes
+            where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+        exception when others then
+            perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
+        end;
     end loop;
     return v_count;
 end;
@@ -645,6 +703,10 @@ declare
     v_row_ids      text[];
     v_count        int := 0;
 begin
+    -- Detached since: it is a change of nobody's row any more.
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name) then
+        return 0;
+    end if;
     for v_route, v_target_table, v_row_ids in execute format(
         'select affected.route, affected.target_table, array_agg(affected.row_id)
          from crm_sync.%I($1) as affected
@@ -660,7 +722,8 @@ begin
         v_count := v_count + (
             select count(*)
             from crm_sync._recapture(
-                v_target_table, 'UPDATE', '[]', crm_sync._rows(v_target_table, v_row_ids), array[v_route])
+                v_target_table, 'UPDATE', '[]', crm_sync._rows(v_target_table, v_row_ids), array[v_route],
+                p_captured_at => p_changed_at)
         );
     end loop;
     return v_count;
@@ -1782,6 +1845,29 @@ begin
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
         'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;',
         v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._check_capture_failures(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failed record;
+begin
+    select count(*) as count, min(failures.failed_at) as oldest_at,
+           string_agg(distinct format('%s (SQLSTATE %s)', failures.table_name, failures.sql_state), ', ') as tables,
+           min(failures.detail) as detail
+    into v_failed
+    from crm_sync.capture_failures as failures;
+    return crm_sync._finding(
+        v_failed.count = 0, 'none', 'error',
+        format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
+               crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
+        jsonb_build_object('', v_failed.count));
 end;
 $$;
 

@@ -82,7 +82,7 @@ end;
 $$;
 
 comment on function crm_sync.detach(regclass, text) is
-    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
 comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 

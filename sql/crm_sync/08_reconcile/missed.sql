@@ -18,6 +18,9 @@ begin
         for update skip locked
     loop
         begin
+            if v_failure.table_name not in (select * from crm_sync._attached_tables()) then
+                raise exception 'nothing is captured from % any more', v_failure.table_name using errcode = 'CS038';
+            end if;
             perform crm_sync._recapture(
                 v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows,
                 p_captured_at => v_failure.failed_at);

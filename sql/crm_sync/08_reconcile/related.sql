@@ -28,10 +28,15 @@ begin
         from crm_sync.related_changes as changes
         group by changes.table_name, is_last_look, changes.changed_in
     loop
-        v_count := v_count + crm_sync._capture_affected(
-            v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
-        delete from crm_sync.related_changes as changes
-        where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+        -- In a block each: one table that was changed under us holds up no other.
+        begin
+            v_count := v_count + crm_sync._capture_affected(
+                v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
+            delete from crm_sync.related_changes as changes
+            where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+        exception when others then
+            perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
+        end;
     end loop;
     return v_count;
 end;
@@ -48,6 +53,10 @@ declare
     v_row_ids      text[];
     v_count        int := 0;
 begin
+    -- Detached since: it is a change of nobody's row any more.
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name) then
+        return 0;
+    end if;
     for v_route, v_target_table, v_row_ids in execute format(
         'select affected.route, affected.target_table, array_agg(affected.row_id)
          from crm_sync.%I($1) as affected
@@ -63,7 +72,8 @@ begin
         v_count := v_count + (
             select count(*)
             from crm_sync._recapture(
-                v_target_table, 'UPDATE', '[]', crm_sync._rows(v_target_table, v_row_ids), array[v_route])
+                v_target_table, 'UPDATE', '[]', crm_sync._rows(v_target_table, v_row_ids), array[v_route],
+                p_captured_at => p_changed_at)
         );
     end loop;
     return v_count;

@@ -126,7 +126,7 @@ begin
         v_failed.count = 0, 'none', 'error',
         format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
                crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself.',
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
         jsonb_build_object('', v_failed.count));
 end;
 $$;
