@@ -735,6 +735,66 @@ comment on function crm_sync._capture_related() is 'Captures the effect of relat
 revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
     crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;
 
+-- sql/crm_sync/08_reconcile/unstored.sql
+
+-- Looks for changes that capture could not even store. Twice: when the tick hears of them, and once every transaction has
+-- ended that may have made one without having committed it.
+
+create or replace function crm_sync._repair_unstored(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
+begin
+    if not exists (select from crm_sync.unstored_seen where unstored_seen.value < v_value or unstored_seen.horizon is not null) then
+        return;
+    end if;
+    update crm_sync.unstored_seen
+    set value = v_value,
+        -- The transaction may have begun long before its change was noted.
+        changed_since = least(unstored_seen.changed_since, p_now - interval '1 hour'),
+        horizon = pg_snapshot_xmax(pg_current_snapshot())
+    where unstored_seen.value < v_value;
+    if found then
+        perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
+        return;
+    end if;
+    update crm_sync.unstored_seen set horizon = null where unstored_seen.horizon <= pg_snapshot_xmin(pg_current_snapshot());
+    if found then
+        perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
+        update crm_sync.unstored_seen set changed_since = null;
+    end if;
+end;
+$$;
+
+create or replace function crm_sync._repair_quick_tables(p_since timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_quick      text[] := array[]::text[];
+    v_table_name text;
+begin
+    -- A search that outlasts statement_timeout would end this tick, and each one after it.
+    for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        if crm_sync._is_quick_to_search(v_table_name) then
+            v_quick := v_quick || v_table_name;
+        elsif crm_sync._time_column(to_regclass(v_table_name)) is not null then
+            perform crm_sync._note_fault('repair of ' || v_table_name, 'CS030', format(
+                '%s is large and no index begins with its time of change: left to the nightly repair, or to a person', v_table_name));
+        end if;
+    end loop;
+    perform crm_sync._repair_tables(v_quick, 100, p_since);
+end;
+$$;
+
+comment on function crm_sync._repair_quick_tables(timestamptz) is 'The repair of the tables that can be searched at once; of the others a fault says that they were left.';
+
+revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz) from public;
+
 -- sql/crm_sync/09_operate/backfill.sql
 
 -- New deliveries from rows as they are now, for routes whose condition they meet. They never hold up live ones.
@@ -1177,11 +1237,23 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    return query
+    select repaired.* from crm_sync._repair_tables(
+        array(select distinct attachments.table_name from crm_sync.attachments order by 1), p_limit, p_since) as repaired;
+end;
+$$;
+
+create or replace function crm_sync._repair_tables(p_table_names text[], p_limit int, p_since timestamptz)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
     -- One at a time: of two that look at once, both would send. Beside the locks of the keys, which end at 1023.
     perform pg_advisory_xact_lock(1129467219, 1024);
-    for table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+    foreach table_name in array p_table_names loop
         begin
-            return query select repaired.* from crm_sync._repair_table(repair_missing.table_name, p_limit, p_since) as repaired;
+            return query select repaired.* from crm_sync._repair_table(_repair_tables.table_name, p_limit, p_since) as repaired;
         exception
             -- Nothing tells when its rows have changed; preflight says so beforehand.
             when sqlstate 'CS022' then
@@ -1200,6 +1272,11 @@ comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query ov
 
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
+
+comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
+
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
+    crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 
 -- sql/crm_sync/09_operate/person.sql
 

@@ -19,17 +19,40 @@ begin
         horizon = pg_snapshot_xmax(pg_current_snapshot())
     where unstored_seen.value < v_value;
     if found then
-        perform crm_sync.repair_missing(p_since => (select unstored_seen.changed_since from crm_sync.unstored_seen));
+        perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
         return;
     end if;
     update crm_sync.unstored_seen set horizon = null where unstored_seen.horizon <= pg_snapshot_xmin(pg_current_snapshot());
     if found then
-        perform crm_sync.repair_missing(p_since => (select unstored_seen.changed_since from crm_sync.unstored_seen));
+        perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
         update crm_sync.unstored_seen set changed_since = null;
     end if;
 end;
 $$;
 
-comment on function crm_sync._repair_unstored(timestamptz) is 'Repairs what is missing if a change could not be stored since the last look. Part of the tick.';
+create function crm_sync._repair_quick_tables(p_since timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_quick      text[] := array[]::text[];
+    v_table_name text;
+begin
+    -- A search that outlasts statement_timeout would end this tick, and each one after it.
+    for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+        if crm_sync._is_quick_to_search(v_table_name) then
+            v_quick := v_quick || v_table_name;
+        elsif crm_sync._time_column(to_regclass(v_table_name)) is not null then
+            perform crm_sync._note_fault('repair of ' || v_table_name, 'CS030', format(
+                '%s is large and no index begins with its time of change: left to the nightly repair, or to a person', v_table_name));
+        end if;
+    end loop;
+    perform crm_sync._repair_tables(v_quick, 100, p_since);
+end;
+$$;
 
-revoke all on function crm_sync._repair_unstored(timestamptz) from public;
+comment on function crm_sync._repair_unstored(timestamptz) is 'Repairs what is missing if a change could not be stored since the last look. Part of the tick.';
+comment on function crm_sync._repair_quick_tables(timestamptz) is 'The repair of the tables that can be searched at once; of the others a fault says that they were left.';
+
+revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz) from public;

@@ -82,11 +82,23 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    return query
+    select repaired.* from crm_sync._repair_tables(
+        array(select distinct attachments.table_name from crm_sync.attachments order by 1), p_limit, p_since) as repaired;
+end;
+$$;
+
+create function crm_sync._repair_tables(p_table_names text[], p_limit int, p_since timestamptz)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
     -- One at a time: of two that look at once, both would send. Beside the locks of the keys, which end at 1023.
     perform pg_advisory_xact_lock(1129467219, 1024);
-    for table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
+    foreach table_name in array p_table_names loop
         begin
-            return query select repaired.* from crm_sync._repair_table(repair_missing.table_name, p_limit, p_since) as repaired;
+            return query select repaired.* from crm_sync._repair_table(_repair_tables.table_name, p_limit, p_since) as repaired;
         exception
             -- Nothing tells when its rows have changed; preflight says so beforehand.
             when sqlstate 'CS022' then
@@ -133,8 +145,9 @@ comment on function crm_sync.find_missing(regclass, timestamptz) is
 comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing.';
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
+comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
-    crm_sync.repair_missing(int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
+    crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;
