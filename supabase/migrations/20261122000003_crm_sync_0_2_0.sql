@@ -53,12 +53,24 @@ revoke all on function crm_sync._attached_tables() from public;
 create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
     using (false);
 
+-- sql/crm_sync/04_ledger/deliveries.sql
+
+-- What is past retention: first the record goes, much later the rest. Each finished delivery is in one of the two.
+create index deliveries_with_record_idx on crm_sync.deliveries (finished_at)
+    where finished_at is not null and record is not null;
+
+create index deliveries_without_record_idx on crm_sync.deliveries (finished_at)
+    where finished_at is not null and record is null;
+
 -- sql/crm_sync/04_ledger/delivery_attempts.sql
 
 create policy delivery_attempts_are_for_the_owner_alone on crm_sync.delivery_attempts
     using (false);
 
 -- sql/crm_sync/04_ledger/envelopes.sql
+
+create index envelopes_settled_idx on crm_sync.envelopes (settled_at)
+    where settled_at is not null;
 
 create policy envelopes_are_for_the_owner_alone on crm_sync.envelopes
     using (false);
@@ -1497,6 +1509,112 @@ begin
 end;
 $$;
 
+create or replace function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
+returns table (what text, purged_count int)
+language plpgsql
+-- By the index, whatever the statistics say.
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'off'
+as $$
+declare
+    v_settings crm_sync.settings;
+begin
+    select * into strict v_settings from crm_sync.settings;
+    what := 'records';
+    purged_count := crm_sync._purge_records(
+        p_now - least(v_settings.keep_record_delivered, v_settings.keep_trace),
+        p_now - least(v_settings.keep_record_dead, v_settings.keep_trace), p_batch);
+    return next;
+    what := 'deliveries';
+    purged_count := crm_sync._purge_deliveries(p_now - v_settings.keep_trace, p_batch);
+    return next;
+    what := 'envelopes';
+    with purged as (
+        delete from crm_sync.envelopes
+        where envelopes.envelope_id in (
+            select old.envelope_id from crm_sync.envelopes as old
+            where old.settled_at < p_now - v_settings.keep_trace
+            limit p_batch
+        )
+        returning 1
+    )
+    select count(*)::int into purged_count from purged;
+    return next;
+    what := 'faults';
+    with purged as (
+        delete from crm_sync.faults where faults.noticed_at < p_now - v_settings.keep_record_delivered returning 1
+    )
+    select count(*)::int into purged_count from purged;
+    return next;
+    what := 'alerts';
+    with ended as (
+        delete from crm_sync.alerts
+        where alerts.ended_at < p_now - case when alerts.told_at is null then interval '7 days' else v_settings.keep_trace end
+        returning 1
+    ),
+    closed as (
+        delete from crm_sync.alert_messages where alert_messages.closed_at < p_now - v_settings.keep_trace returning 1
+    )
+    select (select count(*) from ended) + (select count(*) from closed) into purged_count;
+    return next;
+    what := 'cron runs';
+    purged_count := crm_sync._purge_cron_runs(p_now - interval '1 hour', p_batch);
+    return next;
+end;
+$$;
+
+create or replace function crm_sync._purge_records(p_delivered_before timestamptz, p_dead_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count int;
+begin
+    with old as (
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.record is not null
+          and deliveries.finished_at < greatest(p_dead_before, p_delivered_before)
+          and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
+        limit p_batch
+        for update skip locked
+    )
+    update crm_sync.deliveries
+    set record = null
+    from old
+    where deliveries.delivery_id = old.delivery_id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
+create or replace function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_purged bigint[];
+begin
+    -- Materialized: as a join's inner side the subquery would be asked again, and lock the next ones each time.
+    with old as materialized (
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.record is null and deliveries.finished_at < p_before
+        limit p_batch
+        for update skip locked
+    ),
+    purged as (
+        delete from crm_sync.deliveries
+        using old
+        where deliveries.delivery_id = old.delivery_id
+        returning deliveries.delivery_id
+    )
+    select array_agg(purged.delivery_id) into v_purged from purged;
+    delete from crm_sync.delivery_attempts as attempts where attempts.delivery_id = any (v_purged);
+    return coalesce(cardinality(v_purged), 0);
+end;
+$$;
+
 create or replace function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
@@ -1526,6 +1644,8 @@ comment on function crm_sync.purge(timestamptz, int) is
 comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
 
 comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of each kind; whether another one shall follow: one was full, and there is time.';
+
+comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then whose record is gone, with their attempts.';
 
 revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
     crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;
@@ -2040,6 +2160,45 @@ comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for t
 revoke all on function crm_sync._check_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
+
+-- sql/crm_sync/10_observe/http_log.sql
+
+-- Our requests beside what pg_net knows of them. Through a function: a view on net.* would stand in the way of pg_net's
+-- updates. Definer: readers have no rights on the envelopes. No content of an answer: it may be a stranger's.
+
+create or replace function crm_sync._http_log()
+returns table (
+    envelope_id uuid, request_id bigint, destination text, delivery_count int, is_probe boolean, dispatched_at timestamptz,
+    status text, settled_at timestamptz, is_queued boolean, answered_at timestamptz, http_status int, timed_out boolean,
+    error text, error_code text, is_signed_as_ours boolean
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
+as $$
+#variable_conflict use_column
+begin
+    -- pg_net keeps answers for 6 hours; an answer's time is the start of its batch. Ids begin anew after a crash.
+    return query
+    select envelopes.envelope_id, envelopes.request_id, envelopes.destination, envelopes.delivery_count, envelopes.is_probe,
+           envelopes.dispatched_at, envelopes.status, envelopes.settled_at,
+           exists (
+               select from net.http_request_queue as queue
+               where queue.id = envelopes.request_id and queue.headers ->> 'webhook-id' = envelopes.envelope_id::text),
+           answers.created, coalesce(envelopes.http_status, answers.status_code), answers.timed_out, answers.error_msg,
+           -- One word, as the platform and our function write them.
+           substring(left(answers.content, 1000) from '"(?:error|code)"\s*:\s*"([A-Za-z_]{1,60})"'),
+           exists (
+               select from jsonb_each_text(answers.headers) as headers
+               where lower(headers.key) = 'webhook-id' and headers.value = envelopes.envelope_id::text)
+    from crm_sync.envelopes
+    left join net._http_response as answers
+      on answers.id = envelopes.request_id
+     and answers.created between envelopes.dispatched_at - interval '10 minutes' and envelopes.dispatched_at + interval '1 hour'
+    where envelopes.status = 'in_flight'
+       or (envelopes.settled_at > now() - interval '7 hours' and envelopes.dispatched_at > now() - interval '7 hours');
+end;
+$$;
 
 -- sql/crm_sync/10_observe/trace.sql
 

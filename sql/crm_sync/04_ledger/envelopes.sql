@@ -19,6 +19,8 @@ create table crm_sync.envelopes (
 
 create index envelopes_in_flight_idx on crm_sync.envelopes (dispatched_at)
     where status = 'in_flight';
+create index envelopes_settled_idx on crm_sync.envelopes (settled_at)
+    where settled_at is not null;
 
 alter table crm_sync.envelopes enable row level security;
 

@@ -30,7 +30,8 @@ begin
     left join net._http_response as answers
       on answers.id = envelopes.request_id
      and answers.created between envelopes.dispatched_at - interval '10 minutes' and envelopes.dispatched_at + interval '1 hour'
-    where envelopes.dispatched_at > now() - interval '7 hours' or envelopes.status = 'in_flight';
+    where envelopes.status = 'in_flight'
+       or (envelopes.settled_at > now() - interval '7 hours' and envelopes.dispatched_at > now() - interval '7 hours');
 end;
 $$;
 
