@@ -2200,7 +2200,88 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/10_observe/row_status.sql
+
+-- How a row stands, in a few words for the office. Of several routes the one that needs somebody comes first, then what
+-- waits, then the newest. Definer: readers have no rights on the ledger's other tables.
+
+create or replace function crm_sync.row_status(p_table regclass, p_row_id text, p_now timestamptz default clock_timestamp())
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_delivery   crm_sync.deliveries;
+begin
+    perform crm_sync._require_attached(p_table);
+    select newest.* into v_delivery
+    from (
+        select distinct on (deliveries.route) deliveries.*
+        from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+        order by deliveries.route, deliveries.delivery_id desc
+    ) as newest
+    order by array_position(array['dead', 'pending', 'in_flight', 'delivered', 'superseded', 'cancelled'], newest.status),
+             newest.delivery_id desc
+    limit 1;
+    if exists (
+        select from crm_sync.capture_failures as failures
+        where failures.table_name = v_table_name and p_row_id = any (failures.row_ids)
+    ) then
+        return 'waiting: its last change is still to be captured';
+    end if;
+    return case v_delivery.status
+        when 'delivered' then 'delivered ' || crm_sync._office_time(v_delivery.finished_at, p_now)
+        when 'in_flight' then 'being sent'
+        when 'pending' then 'waiting: ' || crm_sync._why_waiting(v_delivery, p_now)
+        when 'dead' then crm_sync._why_dead(v_delivery)
+        when 'superseded' then 'delivered with a newer change'
+        when 'cancelled' then 'not sent: ' || coalesce(replace(v_delivery.last_error_code, '_', ' '), 'cancelled')
+        else 'nothing to send'
+    end;
+end;
+$$;
+
 -- sql/crm_sync/10_observe/trace.sql
+
+-- The life of one row: every delivery of it and every attempt, in order, and what an operator did to them.
+-- Definer: readers have no rights on the ledger's other tables. No personal data.
+
+create or replace function crm_sync.trace(p_table regclass, p_row_id text)
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[];
+begin
+    perform crm_sync._require_attached(p_table);
+    v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    return query
+    select steps.at, steps.delivery_id, steps.route, steps.step, nullif(steps.detail, '')
+    from (
+        select * from crm_sync._captures_of(v_ids)
+        union all
+        select * from crm_sync._attempts_of(v_ids)
+        union all
+        select * from crm_sync._states_of(v_ids)
+        union all
+        select * from crm_sync._operations_on(v_ids, v_table_name, p_row_id)
+        union all
+        select failures.failed_at, null, null, 'missed by capture',
+               format('SQLSTATE %s; captured again from %s on', failures.sql_state, failures.next_retry_at)
+        from crm_sync.capture_failures as failures
+        where failures.table_name = v_table_name and p_row_id = any (failures.row_ids)
+    ) as steps (at, delivery_id, route, step, detail)
+    order by steps.at, steps.delivery_id;
+end;
+$$;
 
 create or replace function crm_sync._require_attached(p_table regclass)
 returns void
@@ -2208,9 +2289,12 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text := crm_sync._table_name(p_table);
 begin
-    if crm_sync._table_name(p_table) not in (select * from crm_sync._attached_tables())
-        and not exists (select from crm_sync.deliveries where deliveries.table_name = crm_sync._table_name(p_table)) then
+    if v_table_name not in (select * from crm_sync._attached_tables())
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
         raise exception 'nothing is captured from %', p_table
             using errcode = 'CS023',
                   hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
@@ -2380,6 +2464,83 @@ $$;
 comment on function crm_sync._has_time_left(interval) is 'Whether a statement that may take so long has time for another round, also by its statement_timeout.';
 
 revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval), crm_sync._has_time_left(interval) from public;
+
+-- sql/crm_sync/12_dashboard/definers.sql
+
+-- What the application's dashboard may ask for, with the owner's rights: the only functions of this schema that the data
+-- API's roles may execute, and each first looks whether the caller is an administrator.
+
+create or replace function crm_sync.dashboard_deliveries(p_table text, p_row_id text, p_status text, p_before bigint, p_limit int)
+returns table (
+    delivery_id bigint, captured_at timestamptz, route text, destination text, table_name text, row_id text, status text,
+    attempt_count int, next_attempt_at timestamptz, last_status int, last_error_code text, last_error text, finished_at timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text;
+begin
+    perform crm_sync._require_administrator();
+    if p_table is not null then
+        v_table_name := crm_sync._attached_table(p_table);
+    end if;
+    if p_status <> all (array['pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled']) then
+        raise exception 'there is no status "%"', p_status
+            using errcode = 'CS024', hint = 'pending, in_flight, delivered, dead, superseded, cancelled';
+    end if;
+    return query
+    select deliveries.delivery_id, deliveries.captured_at, deliveries.route, deliveries.destination, deliveries.table_name,
+           deliveries.row_id, deliveries.status, deliveries.attempt_count,
+           case when deliveries.status = 'pending' then deliveries.next_attempt_at end,
+           deliveries.last_status, deliveries.last_error_code, deliveries.last_error, deliveries.finished_at
+    from crm_sync.deliveries
+    where (p_table is null or deliveries.table_name = v_table_name)
+      and (p_row_id is null or deliveries.row_id = p_row_id)
+      and (p_status is null or deliveries.status = p_status)
+      and (p_before is null or deliveries.delivery_id < p_before)
+    order by deliveries.delivery_id desc
+    limit least(greatest(p_limit, 1), 1000);
+end;
+$$;
+
+create or replace function crm_sync.dashboard_redeliver(p_delivery_ids bigint[], p_table text, p_row_id text, p_note text)
+returns table (delivery_id bigint, redelivered boolean, status text, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_ids        bigint[] := p_delivery_ids;
+    v_table_name text;
+begin
+    perform crm_sync._require_administrator();
+    if num_nulls(p_delivery_ids, p_table) <> 1 or num_nulls(p_table, p_row_id) = 1 then
+        raise exception 'redeliver what?' using errcode = 'CS025', hint = 'Give p_delivery_ids, or p_table and p_row_id.';
+    end if;
+    if p_table is not null then
+        v_table_name := crm_sync._attached_table(p_table);
+        -- Of each route the newest: what is older has been told, or is no longer true.
+        v_ids := array(
+            select max(deliveries.delivery_id) from crm_sync.deliveries
+            where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+            group by deliveries.route);
+    end if;
+    if v_ids = '{}' then
+        return query select null::bigint, false, null::text, 'nothing was captured of this row';
+        return;
+    end if;
+    for delivery_id, redelivered, reason in select results.* from crm_sync.redeliver(v_ids, false, p_note) as results loop
+        status := (select deliveries.status from crm_sync.deliveries where deliveries.delivery_id = dashboard_redeliver.delivery_id);
+        return next;
+    end loop;
+end;
+$$;
 
 -- sql/crm_sync/12_dashboard/rights.sql
 

@@ -9,14 +9,15 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_delivery crm_sync.deliveries;
+    v_table_name text := crm_sync._table_name(p_table);
+    v_delivery   crm_sync.deliveries;
 begin
     perform crm_sync._require_attached(p_table);
     select newest.* into v_delivery
     from (
         select distinct on (deliveries.route) deliveries.*
         from crm_sync.deliveries
-        where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._table_name(p_table)
+        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
         order by deliveries.route, deliveries.delivery_id desc
     ) as newest
     order by array_position(array['dead', 'pending', 'in_flight', 'delivered', 'superseded', 'cancelled'], newest.status),
@@ -24,7 +25,7 @@ begin
     limit 1;
     if exists (
         select from crm_sync.capture_failures as failures
-        where failures.table_name = crm_sync._table_name(p_table) and p_row_id = any (failures.row_ids)
+        where failures.table_name = v_table_name and p_row_id = any (failures.row_ids)
     ) then
         return 'waiting: its last change is still to be captured';
     end if;

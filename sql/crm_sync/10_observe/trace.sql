@@ -9,7 +9,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_ids bigint[];
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[];
 begin
     perform crm_sync._require_attached(p_table);
     v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
@@ -22,12 +23,12 @@ begin
         union all
         select * from crm_sync._states_of(v_ids)
         union all
-        select * from crm_sync._operations_on(v_ids, crm_sync._table_name(p_table), p_row_id)
+        select * from crm_sync._operations_on(v_ids, v_table_name, p_row_id)
         union all
         select failures.failed_at, null, null, 'missed by capture',
                format('SQLSTATE %s; captured again from %s on', failures.sql_state, failures.next_retry_at)
         from crm_sync.capture_failures as failures
-        where failures.table_name = crm_sync._table_name(p_table) and p_row_id = any (failures.row_ids)
+        where failures.table_name = v_table_name and p_row_id = any (failures.row_ids)
     ) as steps (at, delivery_id, route, step, detail)
     order by steps.at, steps.delivery_id;
 end;
@@ -112,9 +113,12 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text := crm_sync._table_name(p_table);
 begin
-    if crm_sync._table_name(p_table) not in (select * from crm_sync._attached_tables())
-        and not exists (select from crm_sync.deliveries where deliveries.table_name = crm_sync._table_name(p_table)) then
+    if v_table_name not in (select * from crm_sync._attached_tables())
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
         raise exception 'nothing is captured from %', p_table
             using errcode = 'CS023',
                   hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));

@@ -12,8 +12,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text;
 begin
     perform crm_sync._require_administrator();
+    if p_table is not null then
+        v_table_name := crm_sync._attached_table(p_table);
+    end if;
     if p_status <> all (array['pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled']) then
         raise exception 'there is no status "%"', p_status
             using errcode = 'CS024', hint = 'pending, in_flight, delivered, dead, superseded, cancelled';
@@ -24,7 +30,7 @@ begin
            case when deliveries.status = 'pending' then deliveries.next_attempt_at end,
            deliveries.last_status, deliveries.last_error_code, deliveries.last_error, deliveries.finished_at
     from crm_sync.deliveries
-    where (p_table is null or deliveries.table_name = crm_sync._attached_table(p_table))
+    where (p_table is null or deliveries.table_name = v_table_name)
       and (p_row_id is null or deliveries.row_id = p_row_id)
       and (p_status is null or deliveries.status = p_status)
       and (p_before is null or deliveries.delivery_id < p_before)
@@ -54,17 +60,19 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids bigint[] := p_delivery_ids;
+    v_ids        bigint[] := p_delivery_ids;
+    v_table_name text;
 begin
     perform crm_sync._require_administrator();
     if num_nulls(p_delivery_ids, p_table) <> 1 or num_nulls(p_table, p_row_id) = 1 then
         raise exception 'redeliver what?' using errcode = 'CS025', hint = 'Give p_delivery_ids, or p_table and p_row_id.';
     end if;
     if p_table is not null then
+        v_table_name := crm_sync._attached_table(p_table);
         -- Of each route the newest: what is older has been told, or is no longer true.
         v_ids := array(
             select max(deliveries.delivery_id) from crm_sync.deliveries
-            where deliveries.row_id = p_row_id and deliveries.table_name = crm_sync._attached_table(p_table)
+            where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
             group by deliveries.route);
     end if;
     if v_ids = '{}' then
