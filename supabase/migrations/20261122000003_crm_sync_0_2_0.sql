@@ -97,34 +97,95 @@ comment on function crm_sync.attach(regclass, text, text[], text, text, text, te
 
 -- sql/crm_sync/05_capture/detach.sql
 
+-- The exact inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay.
+
+create or replace function crm_sync.detach(p_table regclass, p_route text default null)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_detached   crm_sync.attachments[];
+    v_tables     text[];
+    v_left       text;
+begin
+    -- Tables whose changes count as changes of this one lose their attachment with it.
+    with related as (
+        delete from crm_sync.related_attachments as related
+        where v_table_name in (related.table_name, related.target_table)
+          and related.route = coalesce(p_route, related.route)
+        returning related.table_name
+    )
+    select array_agg(touched.table_name order by touched.table_name) into v_tables
+    from (select related.table_name from related union select v_table_name) as touched (table_name);
+    with detached as (
+        delete from crm_sync.attachments
+        where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
+        returning attachments.*
+    )
+    select array_agg(detached::crm_sync.attachments) into v_detached from detached;
+    -- All at once: nobody waits behind one table while we ask for the next.
+    perform crm_sync._lock_shortly(
+        array(select tables.name from unnest(v_tables) as tables (name)
+              where exists (select from crm_sync._idle_triggers(tables.name)) order by tables.name),
+        'access exclusive');
+    foreach v_left in array v_tables loop
+        perform crm_sync._take_off(v_left);
+    end loop;
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
+    return query select * from unnest(v_detached);
+end;
+$$;
+
 create or replace function crm_sync._take_off(p_table_name text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_has_routes  boolean := exists (select from crm_sync.attachments where attachments.table_name = p_table_name);
-    v_has_related boolean := exists (
-        select from crm_sync.related_attachments as related where related.table_name = p_table_name);
-    v_function    regprocedure;
+    v_trigger  text;
+    v_function regprocedure;
 begin
-    if not v_has_routes then
-        perform crm_sync._lock_shortly(p_table_name, 'access exclusive');
-        execute format('drop trigger if exists crm_sync_capture_insert on %s', p_table_name);
-    end if;
-    if v_has_routes or v_has_related then
+    for v_trigger in select * from crm_sync._idle_triggers(p_table_name) loop
+        execute format('drop trigger %I on %s', v_trigger, p_table_name);
+    end loop;
+    if p_table_name in (select * from crm_sync._attached_tables()) then
         perform crm_sync._reattach_table(p_table_name);
         return;
     end if;
-    execute format('drop trigger if exists crm_sync_capture_update on %s', p_table_name);
     for v_function in select crm_sync._generated_functions(p_table_name) loop
         execute format('drop function %s', v_function);
     end loop;
 end;
 $$;
 
+create or replace function crm_sync._idle_triggers(p_table_name text)
+returns setof text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select triggers.tgname::text
+    from pg_catalog.pg_trigger as triggers
+    where triggers.tgrelid = to_regclass(p_table_name)
+      and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
+      and (triggers.tgname = 'crm_sync_capture_insert'
+           or (triggers.tgname = 'crm_sync_capture_update'
+               and not exists (
+                   select from crm_sync.related_attachments as related where related.table_name = p_table_name)));
+end;
+$$;
+
 comment on function crm_sync.detach(regclass, text) is
-    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the table could not be locked within 5 s.';
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
+
+comment on function crm_sync._idle_triggers(text) is 'The triggers of ours on a table that nothing attached needs any more.';
+
+revoke all on function crm_sync.detach(regclass, text), crm_sync._take_off(text), crm_sync._idle_triggers(text),
+    crm_sync._generated_functions(text) from public;
 
 -- sql/crm_sync/05_capture/function_capture.sql
 
@@ -388,39 +449,43 @@ begin
         select from pg_catalog.pg_trigger as triggers
         where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
     ) then
-        perform crm_sync._lock_shortly(p_table_name, 'share row exclusive');
+        perform crm_sync._lock_shortly(array[p_table_name], 'share row exclusive');
         execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
                        p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
     end if;
 end;
 $$;
 
-create or replace function crm_sync._lock_shortly(p_table_name text, p_mode text)
+create or replace function crm_sync._lock_shortly(p_table_names text[], p_mode text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '600ms'
 as $$
 begin
-    -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again.
+    if p_table_names = '{}' then
+        return;
+    end if;
+    -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again. A try that fails keeps no
+    -- table.
     for v_try in 1 .. 5 loop
         perform pg_sleep(0.4) where v_try > 1;
         begin
-            execute format('lock table %s in %s mode', p_table_name, p_mode);
+            execute format('lock table %s in %s mode', array_to_string(p_table_names, ', '), p_mode);
             return;
         exception when lock_not_available then
             null;
         end;
     end loop;
-    raise exception 'table % is in use: no lock on it within 5 s', p_table_name
+    raise exception 'in use, no lock within 5 s: %', array_to_string(p_table_names, ', ')
         using errcode = '55P03',
-              hint = format('Who holds it: select pid, query from pg_stat_activity where pid in (select pid from pg_locks where relation = %L::regclass and granted);', p_table_name);
+              hint = format('Who holds it: select pid, query from pg_stat_activity where pid in (select pid from pg_locks where relation = any (%L::regclass[]) and granted);', p_table_names);
 end;
 $$;
 
-comment on function crm_sync._lock_shortly(text, text) is 'Locks a table, asking five times for 0.6 s, with 0.4 s between; raises 55P03 when it can not be had.';
+comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
 
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
-    crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text, text) from public;
+    crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;
 
 -- sql/crm_sync/06_dispatch/keys.sql
 

@@ -1,5 +1,6 @@
 -- attach(), attach_related(), detach(), reattach(): put capture on a table, take it off, make it anew.
--- Lock: share row exclusive on the table while its triggers are made or dropped, asked for five times, 0.6 s each.
+-- Lock: share row exclusive on the table while its triggers are made, access exclusive while they are dropped; asked for
+-- five times, 0.6 s each.
 
 create function crm_sync.attach(
     p_table        regclass,

@@ -74,32 +74,36 @@ begin
         select from pg_catalog.pg_trigger as triggers
         where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
     ) then
-        perform crm_sync._lock_shortly(p_table_name, 'share row exclusive');
+        perform crm_sync._lock_shortly(array[p_table_name], 'share row exclusive');
         execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
                        p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
     end if;
 end;
 $$;
 
-create function crm_sync._lock_shortly(p_table_name text, p_mode text)
+create function crm_sync._lock_shortly(p_table_names text[], p_mode text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '600ms'
 as $$
 begin
-    -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again.
+    if p_table_names = '{}' then
+        return;
+    end if;
+    -- Whoever writes meanwhile waits behind us: so we ask shortly, let them pass, and ask again. A try that fails keeps no
+    -- table.
     for v_try in 1 .. 5 loop
         perform pg_sleep(0.4) where v_try > 1;
         begin
-            execute format('lock table %s in %s mode', p_table_name, p_mode);
+            execute format('lock table %s in %s mode', array_to_string(p_table_names, ', '), p_mode);
             return;
         exception when lock_not_available then
             null;
         end;
     end loop;
-    raise exception 'table % is in use: no lock on it within 5 s', p_table_name
+    raise exception 'in use, no lock within 5 s: %', array_to_string(p_table_names, ', ')
         using errcode = '55P03',
-              hint = format('Who holds it: select pid, query from pg_stat_activity where pid in (select pid from pg_locks where relation = %L::regclass and granted);', p_table_name);
+              hint = format('Who holds it: select pid, query from pg_stat_activity where pid in (select pid from pg_locks where relation = any (%L::regclass[]) and granted);', p_table_names);
 end;
 $$;
 
@@ -107,8 +111,8 @@ comment on function crm_sync.reattach() is
     'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables.';
 comment on function crm_sync._reattach_table(text) is 'The same for one table.';
 comment on function crm_sync._create_generated(text, text) is 'Creates a generated function, not executable by PUBLIC; nothing where there is no text.';
-comment on function crm_sync._lock_shortly(text, text) is 'Locks a table, asking five times for 0.6 s, with 0.4 s between; raises 55P03 when it can not be had.';
+comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
 comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there: an existing one costs no lock.';
 
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
-    crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text, text) from public;
+    crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;

@@ -43,7 +43,7 @@ it("gives up after five tries, and says who may know", async () => {
     ),
   ).rejects.toMatchObject({
     code: "55P03",
-    message: "table public.theirs is in use: no lock on it within 5 s",
+    message: "in use, no lock within 5 s: public.theirs",
     hint: expect.stringContaining("pg_locks"),
   });
   await first.query("rollback");
