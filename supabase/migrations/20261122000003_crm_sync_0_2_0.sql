@@ -97,31 +97,55 @@ comment on function crm_sync.attach(regclass, text, text[], text, text, text, te
 
 -- sql/crm_sync/05_capture/detach.sql
 
--- The exact inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay.
+-- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads
+-- their records. forget() does the same where the table itself is gone.
 
 create or replace function crm_sync.detach(p_table regclass, p_route text default null)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
+end;
+$$;
+
+create or replace function crm_sync.forget(p_table_name text)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        raise exception '% is there', p_table_name
+            using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
+    end if;
+    return query select * from crm_sync._detach(p_table_name, null);
+end;
+$$;
+
+create or replace function crm_sync._detach(p_table_name text, p_route text)
 returns setof crm_sync.attachments
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 declare
-    v_table_name text := crm_sync._table_name(p_table);
-    v_detached   crm_sync.attachments[];
-    v_tables     text[];
-    v_left       text;
+    v_detached crm_sync.attachments[];
+    v_tables   text[];
+    v_left     text;
 begin
     -- Tables whose changes count as changes of this one lose their attachment with it.
     with related as (
         delete from crm_sync.related_attachments as related
-        where v_table_name in (related.table_name, related.target_table)
+        where p_table_name in (related.table_name, related.target_table)
           and related.route = coalesce(p_route, related.route)
         returning related.table_name
     )
     select array_agg(touched.table_name order by touched.table_name) into v_tables
-    from (select related.table_name from related union select v_table_name) as touched (table_name);
+    from (select related.table_name from related union select p_table_name) as touched (table_name);
     with detached as (
         delete from crm_sync.attachments
-        where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
+        where attachments.table_name = p_table_name and attachments.route = coalesce(p_route, attachments.route)
         returning attachments.*
     )
     select array_agg(detached::crm_sync.attachments) into v_detached from detached;
@@ -182,10 +206,15 @@ $$;
 comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
 
+comment on function crm_sync.forget(text) is
+    'Detaches a table that was dropped, named as in crm_sync.attachments; returns what was attached. Its deliveries stay. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+
+comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
+
 comment on function crm_sync._idle_triggers(text) is 'The triggers of ours on a table that nothing attached needs any more.';
 
-revoke all on function crm_sync.detach(regclass, text), crm_sync._take_off(text), crm_sync._idle_triggers(text),
-    crm_sync._generated_functions(text) from public;
+revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),
+    crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
 
 -- sql/crm_sync/05_capture/function_capture.sql
 
@@ -439,6 +468,39 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._reattach_table(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+declare
+    v_attachment crm_sync.attachments;
+begin
+    if to_regclass(p_table_name) is null then
+        raise exception '% is gone', p_table_name
+            using errcode = '42P01', hint = format('select crm_sync.forget(%L);', p_table_name);
+    end if;
+    for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
+        perform crm_sync._create_generated(
+            crm_sync._generated_name('record', p_table_name, v_attachment.route),
+            crm_sync._record_function_sql(v_attachment));
+    end loop;
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('recapture', p_table_name), crm_sync._recapture_function_sql(p_table_name));
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('related', p_table_name), crm_sync._related_function_sql(p_table_name));
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('capture', p_table_name), crm_sync._capture_function_sql(p_table_name));
+    if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
+        perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_insert',
+            'after insert on %s referencing new table as new_rows');
+    end if;
+    perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
+        'after update on %s referencing old table as old_rows new table as new_rows');
+end;
+$$;
+
 create or replace function crm_sync._create_trigger(p_table_name text, p_trigger text, p_event text)
 returns void
 language plpgsql
@@ -481,6 +543,9 @@ begin
               hint = format('Who holds it: select pid, query from pg_stat_activity where pid in (select pid from pg_locks where relation = any (%L::regclass[]) and granted);', p_table_names);
 end;
 $$;
+
+comment on function crm_sync.reattach() is
+    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
 
 comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
 
@@ -2105,7 +2170,7 @@ begin
     where broken.what is not null;
     return crm_sync._finding(
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
-        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;',
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: select crm_sync.forget(''public.…'');',
         v_concerns);
 end;
 $$;

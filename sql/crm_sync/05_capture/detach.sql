@@ -1,28 +1,52 @@
--- The exact inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay.
+-- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads
+-- their records. forget() does the same where the table itself is gone.
 
 create function crm_sync.detach(p_table regclass, p_route text default null)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
+end;
+$$;
+
+create function crm_sync.forget(p_table_name text)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if to_regclass(p_table_name) is not null then
+        raise exception '% is there', p_table_name
+            using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
+    end if;
+    return query select * from crm_sync._detach(p_table_name, null);
+end;
+$$;
+
+create function crm_sync._detach(p_table_name text, p_route text)
 returns setof crm_sync.attachments
 language plpgsql
 set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
 as $$
 declare
-    v_table_name text := crm_sync._table_name(p_table);
-    v_detached   crm_sync.attachments[];
-    v_tables     text[];
-    v_left       text;
+    v_detached crm_sync.attachments[];
+    v_tables   text[];
+    v_left     text;
 begin
     -- Tables whose changes count as changes of this one lose their attachment with it.
     with related as (
         delete from crm_sync.related_attachments as related
-        where v_table_name in (related.table_name, related.target_table)
+        where p_table_name in (related.table_name, related.target_table)
           and related.route = coalesce(p_route, related.route)
         returning related.table_name
     )
     select array_agg(touched.table_name order by touched.table_name) into v_tables
-    from (select related.table_name from related union select v_table_name) as touched (table_name);
+    from (select related.table_name from related union select p_table_name) as touched (table_name);
     with detached as (
         delete from crm_sync.attachments
-        where attachments.table_name = v_table_name and attachments.route = coalesce(p_route, attachments.route)
+        where attachments.table_name = p_table_name and attachments.route = coalesce(p_route, attachments.route)
         returning attachments.*
     )
     select array_agg(detached::crm_sync.attachments) into v_detached from detached;
@@ -102,9 +126,12 @@ $$;
 
 comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
+comment on function crm_sync.forget(text) is
+    'Detaches a table that was dropped, named as in crm_sync.attachments; returns what was attached. Its deliveries stay. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
 comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
 comment on function crm_sync._idle_triggers(text) is 'The triggers of ours on a table that nothing attached needs any more.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 
-revoke all on function crm_sync.detach(regclass, text), crm_sync._take_off(text), crm_sync._idle_triggers(text),
-    crm_sync._generated_functions(text) from public;
+revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),
+    crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;

@@ -23,6 +23,10 @@ as $$
 declare
     v_attachment crm_sync.attachments;
 begin
+    if to_regclass(p_table_name) is null then
+        raise exception '% is gone', p_table_name
+            using errcode = '42P01', hint = format('select crm_sync.forget(%L);', p_table_name);
+    end if;
     for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
         perform crm_sync._create_generated(
             crm_sync._generated_name('record', p_table_name, v_attachment.route),
@@ -108,7 +112,7 @@ end;
 $$;
 
 comment on function crm_sync.reattach() is
-    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables.';
+    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
 comment on function crm_sync._reattach_table(text) is 'The same for one table.';
 comment on function crm_sync._create_generated(text, text) is 'Creates a generated function, not executable by PUBLIC; nothing where there is no text.';
 comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';

@@ -63,7 +63,7 @@ begin
     where broken.what is not null;
     return crm_sync._finding(
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
-        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: delete from crm_sync.attachments where table_name = …;',
+        'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: select crm_sync.forget(''public.…'');',
         v_concerns);
 end;
 $$;

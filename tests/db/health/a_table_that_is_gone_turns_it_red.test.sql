@@ -23,7 +23,7 @@ create function pg_temp.red() returns text[] language sql as
 drop table orders;
 select is(pg_temp.red(), array['columns error']::text[], 'that check alone');
 select is((select detail from crm_sync.health(now()) where check_name = 'columns'), 'public.orders is gone', 'in words');
-delete from crm_sync.attachments where table_name = 'public.orders';
+select from crm_sync.forget('public.orders');
 select is(pg_temp.red(), '{}', 'green when it is mended');
 
 select * from finish();
