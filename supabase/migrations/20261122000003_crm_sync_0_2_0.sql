@@ -92,6 +92,46 @@ create policy unstored_seen_is_for_the_owner_alone on crm_sync.unstored_seen
 
 -- sql/crm_sync/05_capture/attach.sql
 
+-- attach(), attach_related(): put capture on a table, for its own rows' sake or for others'.
+-- Lock: share row exclusive on the table while its triggers are made, access exclusive while they are dropped; asked for
+-- five times, 0.6 s each.
+
+create or replace function crm_sync.attach(
+    p_table        regclass,
+    p_route        text,
+    p_watched      text[],
+    p_ordering_key text,
+    p_condition    text default 'true',
+    p_transition   text default 'true',
+    p_columns      text[] default null,
+    p_joined       text default null
+)
+returns crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_columns    text[] := coalesce(
+        p_columns,
+        (select array_agg(keys.column_name) from crm_sync._primary_key(p_table) as keys
+         where keys.column_name <> all (p_watched)) || p_watched,
+        p_watched);
+    v_attachment crm_sync.attachments;
+begin
+    perform crm_sync._require_attachable(p_table, p_watched, v_columns);
+    perform crm_sync._require_route(p_route);
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
+    values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
+    on conflict (table_name, route) do update
+    set watched = excluded.watched, columns = excluded.columns, ordering_key = excluded.ordering_key,
+        condition = excluded.condition, transition = excluded.transition, joined = excluded.joined
+    returning * into v_attachment;
+    perform crm_sync._reattach_table(v_attachment.table_name);
+    perform crm_sync._require_evaluable(v_attachment.table_name);
+    return v_attachment;
+end;
+$$;
+
 comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
     'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 the table could not be locked within 5 s. Role: owner of the table.';
 

@@ -1,4 +1,4 @@
--- attach(), attach_related(), detach(), reattach(): put capture on a table, take it off, make it anew.
+-- attach(), attach_related(): put capture on a table, for its own rows' sake or for others'.
 -- Lock: share row exclusive on the table while its triggers are made, access exclusive while they are dropped; asked for
 -- five times, 0.6 s each.
 
@@ -25,11 +25,7 @@ declare
     v_attachment crm_sync.attachments;
 begin
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
-    if not exists (select from crm_sync.routes where routes.route = p_route) then
-        raise exception 'crm-sync knows no route "%"', p_route
-            using errcode = 'CS002',
-                  hint = format('known routes: %s', (select string_agg(route, ', ' order by position) from crm_sync.routes));
-    end if;
+    perform crm_sync._require_route(p_route);
     insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
     values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
     on conflict (table_name, route) do update
