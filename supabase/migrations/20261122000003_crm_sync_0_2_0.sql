@@ -664,6 +664,95 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/07_retry/breakers.sql
+
+-- Opens and closes breakers by what was just settled. A destination's breaker opens at 70 % of at least 10 attempts
+-- failing in 5 minutes, after 3 failures in a row on 2 keys or over 5 minutes, and when 2 keys in a row come back
+-- misconfigured. Any success closes. Rejects are the row's fault and count neither way.
+
+create or replace function crm_sync._move_breakers(p_settlements crm_sync.settlement[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_seen record;
+begin
+    for v_seen in select * from crm_sync._seen_by_breakers(p_settlements) loop
+        perform crm_sync._count_minute(v_seen.breaker, v_seen.attempt_count, v_seen.failure_count, p_now);
+        if v_seen.has_success then
+            perform crm_sync._close_breaker(v_seen.breaker, p_now);
+        end if;
+        if v_seen.failures_in_a_row > 0 then
+            perform crm_sync._note_failures(
+                v_seen.breaker, v_seen.failures_in_a_row, v_seen.failing_keys, v_seen.misconfigured_keys, v_seen.last_failed_key, p_now);
+        end if;
+        if v_seen.failure_count > 0 then
+            perform crm_sync._open_breaker_if_failing(v_seen.breaker, v_seen.has_probe, p_now);
+        end if;
+    end loop;
+    perform crm_sync._end_probes(p_now);
+end;
+$$;
+
+create or replace function crm_sync._seen_by_breakers(p_settlements crm_sync.settlement[])
+returns table (
+    breaker text, attempt_count int, failure_count int, has_success boolean, has_probe boolean, failures_in_a_row int,
+    failing_keys text[], last_failed_key text, misconfigured_keys text[]
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    with outcomes as (
+        -- What an envelope's failure says, it says of the function; any usable answer is a success of the function.
+        select 'function' as breaker, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id,
+               case when settlements.envelope_failed then 'retry' else 'delivered' end as outcome
+        from unnest(p_settlements) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+        where settlements.error_code is distinct from 'request_lost' and settlements.error_code is distinct from 'taken_back'
+        union all
+        select deliveries.destination, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id, settlements.outcome
+        from unnest(p_settlements) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+        where not settlements.envelope_failed
+          and settlements.outcome in ('delivered', 'retry', 'unknown', 'misconfigured')
+          and settlements.error_code is distinct from 'request_lost'
+    ),
+    numbered as (
+        -- The function is tried once an envelope, a destination once a delivery.
+        select outcomes.*,
+               case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
+               outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
+               coalesce(max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
+                   over (partition by outcomes.breaker), 0) as last_success
+        from outcomes
+        join crm_sync.breakers on breakers.breaker = outcomes.breaker
+    )
+    select numbered.breaker,
+           count(distinct numbered.attempt)::int,
+           (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int,
+           bool_or(numbered.outcome = 'delivered'),
+           coalesce(bool_or(numbered.is_probe), false),
+           -- What was captured after the last success has failed.
+           (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int,
+           array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success),
+           (array_agg(numbered.ordering_key order by numbered.delivery_id desc))[1],
+           array_agg(numbered.ordering_key)
+               filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured')
+    from numbered
+    group by numbered.breaker;
+end;
+$$;
+
+comment on function crm_sync._seen_by_breakers(crm_sync.settlement[]) is 'Breaker by breaker, what these outcomes tell of it.';
+
+revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._seen_by_breakers(crm_sync.settlement[]), crm_sync._count_minute(text, int, int, timestamptz),
+    crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text[], text, timestamptz),
+    crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
+    crm_sync._end_probes(timestamptz) from public;
+
 -- sql/crm_sync/08_reconcile/lost.sql
 
 -- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.

@@ -10,46 +10,7 @@ as $$
 declare
     v_seen record;
 begin
-    for v_seen in
-        with outcomes as (
-            -- What an envelope's failure says, it says of the function; any usable answer is a success of the function.
-            select 'function' as breaker, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id,
-                   case when settlements.envelope_failed then 'retry' else 'delivered' end as outcome
-            from unnest(p_settlements) as settlements
-            join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
-            where settlements.error_code is distinct from 'request_lost' and settlements.error_code is distinct from 'taken_back'
-            union all
-            select deliveries.destination, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id, settlements.outcome
-            from unnest(p_settlements) as settlements
-            join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
-            where not settlements.envelope_failed
-              and settlements.outcome in ('delivered', 'retry', 'unknown', 'misconfigured')
-              and settlements.error_code is distinct from 'request_lost'
-        ),
-        numbered as (
-            -- The function is tried once an envelope, a destination once a delivery.
-            select outcomes.*,
-                   case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
-                   outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
-                   coalesce(max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
-                       over (partition by outcomes.breaker), 0) as last_success
-            from outcomes
-            join crm_sync.breakers on breakers.breaker = outcomes.breaker
-        )
-        select numbered.breaker,
-               count(distinct numbered.attempt)::int as attempt_count,
-               (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int as failure_count,
-               bool_or(numbered.outcome = 'delivered') as has_success,
-               coalesce(bool_or(numbered.is_probe), false) as has_probe,
-               -- What was captured after the last success has failed.
-               (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int as failures_in_a_row,
-               array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success) as failing_keys,
-               (array_agg(numbered.ordering_key order by numbered.delivery_id desc))[1] as last_failed_key,
-               array_agg(numbered.ordering_key)
-                   filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured') as misconfigured_keys
-        from numbered
-        group by numbered.breaker
-    loop
+    for v_seen in select * from crm_sync._seen_by_breakers(p_settlements) loop
         perform crm_sync._count_minute(v_seen.breaker, v_seen.attempt_count, v_seen.failure_count, p_now);
         if v_seen.has_success then
             perform crm_sync._close_breaker(v_seen.breaker, p_now);
@@ -63,6 +24,57 @@ begin
         end if;
     end loop;
     perform crm_sync._end_probes(p_now);
+end;
+$$;
+
+create function crm_sync._seen_by_breakers(p_settlements crm_sync.settlement[])
+returns table (
+    breaker text, attempt_count int, failure_count int, has_success boolean, has_probe boolean, failures_in_a_row int,
+    failing_keys text[], last_failed_key text, misconfigured_keys text[]
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    with outcomes as (
+        -- What an envelope's failure says, it says of the function; any usable answer is a success of the function.
+        select 'function' as breaker, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id,
+               case when settlements.envelope_failed then 'retry' else 'delivered' end as outcome
+        from unnest(p_settlements) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+        where settlements.error_code is distinct from 'request_lost' and settlements.error_code is distinct from 'taken_back'
+        union all
+        select deliveries.destination, deliveries.ordering_key, settlements.envelope_id, settlements.delivery_id, settlements.outcome
+        from unnest(p_settlements) as settlements
+        join crm_sync.deliveries on deliveries.delivery_id = settlements.delivery_id
+        where not settlements.envelope_failed
+          and settlements.outcome in ('delivered', 'retry', 'unknown', 'misconfigured')
+          and settlements.error_code is distinct from 'request_lost'
+    ),
+    numbered as (
+        -- The function is tried once an envelope, a destination once a delivery.
+        select outcomes.*,
+               case when outcomes.breaker = 'function' then outcomes.envelope_id::text else outcomes.delivery_id::text end as attempt,
+               outcomes.envelope_id = breakers.probe_envelope_id as is_probe,
+               coalesce(max(outcomes.delivery_id) filter (where outcomes.outcome = 'delivered')
+                   over (partition by outcomes.breaker), 0) as last_success
+        from outcomes
+        join crm_sync.breakers on breakers.breaker = outcomes.breaker
+    )
+    select numbered.breaker,
+           count(distinct numbered.attempt)::int,
+           (count(distinct numbered.attempt) filter (where numbered.outcome <> 'delivered'))::int,
+           bool_or(numbered.outcome = 'delivered'),
+           coalesce(bool_or(numbered.is_probe), false),
+           -- What was captured after the last success has failed.
+           (count(distinct numbered.attempt) filter (where numbered.delivery_id > numbered.last_success))::int,
+           array_agg(numbered.ordering_key) filter (where numbered.delivery_id > numbered.last_success),
+           (array_agg(numbered.ordering_key order by numbered.delivery_id desc))[1],
+           array_agg(numbered.ordering_key)
+               filter (where numbered.delivery_id > numbered.last_success and numbered.outcome = 'misconfigured')
+    from numbered
+    group by numbered.breaker;
 end;
 $$;
 
@@ -195,6 +207,7 @@ end;
 $$;
 
 comment on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz) is 'Opens and closes breakers by these outcomes. Called by settle.';
+comment on function crm_sync._seen_by_breakers(crm_sync.settlement[]) is 'Breaker by breaker, what these outcomes tell of it.';
 comment on function crm_sync._count_minute(text, int, int, timestamptz) is 'Adds to the minute''s counts.';
 comment on function crm_sync._close_breaker(text, timestamptz) is 'A success: closes the breaker and forgets what failed before.';
 comment on function crm_sync._note_failures(text, int, text[], text[], text, timestamptz) is 'Adds to the failures in a row.';
@@ -202,7 +215,7 @@ comment on function crm_sync._open_breaker_if_failing(text, boolean, timestamptz
 comment on function crm_sync._open_interval(int) is 'How long it stays open: 30 s, doubling to 15 min.';
 comment on function crm_sync._end_probes(timestamptz) is 'Half-open breakers whose probe is over and told nothing are open again, due for the next probe.';
 
-revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._count_minute(text, int, int, timestamptz),
+revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestamptz), crm_sync._seen_by_breakers(crm_sync.settlement[]), crm_sync._count_minute(text, int, int, timestamptz),
     crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text[], text, timestamptz),
     crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
     crm_sync._end_probes(timestamptz) from public;
