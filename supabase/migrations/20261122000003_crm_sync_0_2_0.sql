@@ -804,6 +804,10 @@ as $$
 declare
     v_request_id bigint;
 begin
+    -- stop() also works where pg_net is gone, and its queue with it: reconcile finds the request lost once there is a new one.
+    if to_regclass('net.http_request_queue') is null then
+        return array[]::crm_sync.settlement[];
+    end if;
     -- skip locked: a batch that is running holds the row, and its answer is on the way.
     delete from net.http_request_queue as queue
     where queue.ctid = (
@@ -824,6 +828,8 @@ begin
     return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
 end;
 $$;
+
+comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now or there is no queue; no attempt counted.';
 
 -- sql/crm_sync/08_reconcile/missed.sql
 
@@ -2663,6 +2669,9 @@ begin
     return v_settings;
 end;
 $$;
+
+comment on function crm_sync.stop() is
+    'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net they stay in flight, and are sent again once it is back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
 
 revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._require_platform() from public;
 

@@ -47,6 +47,10 @@ as $$
 declare
     v_request_id bigint;
 begin
+    -- stop() also works where pg_net is gone, and its queue with it: reconcile finds the request lost once there is a new one.
+    if to_regclass('net.http_request_queue') is null then
+        return array[]::crm_sync.settlement[];
+    end if;
     -- skip locked: a batch that is running holds the row, and its answer is on the way.
     delete from net.http_request_queue as queue
     where queue.ctid = (
@@ -104,7 +108,7 @@ $$;
 
 comment on function crm_sync._take_missing(uuid[], text[], timestamptz) is
     'Looks once more for the answers of requests that are in neither of pg_net''s tables; what is not found was lost: counted, outcome unknown, sent again under the same key.';
-comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now; no attempt counted.';
+comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now or there is no queue; no attempt counted.';
 comment on function crm_sync._same_for_all(uuid, text, text, text) is 'One outcome, not counted, for everything in flight in an envelope.';
 comment on function crm_sync._wake_pg_net(timestamptz) is 'Wakes pg_net''s worker when requests of ours wait for longer than settings.wake_after.';
 
