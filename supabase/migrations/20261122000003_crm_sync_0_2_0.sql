@@ -1915,6 +1915,79 @@ comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes del
 revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
     crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;
 
+-- sql/crm_sync/09_operate/redeliver.sql
+
+-- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
+-- was seen keeps its record, and so do an event and a test delivery, which has no row. An older state behind a newer one of
+-- its key would undo it: refused.
+
+create or replace function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
+returns table (delivery_id bigint, redelivered boolean, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_ids     bigint[];
+    v_reasons text[];
+    v_count   int;
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
+    into v_ids, v_reasons
+    from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force) as judged;
+    update crm_sync.deliveries
+    set status = 'pending',
+        attempt_count = 0,
+        wait_count = 0,
+        envelope_failure_count = 0,
+        failed_alone_count = 0,
+        failed_alone_since = null,
+        next_attempt_at = clock_timestamp(),
+        is_parked = false,
+        finished_at = null,
+        covered_by = null,
+        claimed_at = case when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
+    where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
+    get diagnostics v_count = row_count;
+    perform crm_sync._note_operation(
+        'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force), v_count, p_note);
+    return query
+    select judged.delivery_id, judged.reason is null, judged.reason
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason);
+end;
+$$;
+
+create or replace function crm_sync._refusals_to_redeliver(p_delivery_ids bigint[], p_force boolean)
+returns table (delivery_id bigint, reason text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select ids.delivery_id,
+           case
+               when deliveries.delivery_id is null then 'no such delivery'
+               when deliveries.status in ('pending', 'in_flight') then 'it is ' || deliveries.status || ' already'
+               when deliveries.status = 'superseded' then 'superseded by delivery ' || deliveries.superseded_by
+               when deliveries.record is null and deliveries.operation = 'TEST'
+                   then 'its record is no longer kept; call test_delivery() again'
+               when deliveries.record is null and deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)
+                   then 'its record is no longer kept; backfill the row instead'
+               when p_force then null
+               when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
+               when newer.delivery_id is not null then format(
+                   'delivery %s tells a newer state of %s; backfill the row, or force the old one', newer.delivery_id, deliveries.ordering_key)
+           end
+    from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+    left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    left join crm_sync._newer_states(p_delivery_ids) as newer on newer.older_id = ids.delivery_id;
+end;
+$$;
+
 -- sql/crm_sync/10_observe/alert_messages.sql
 
 create policy heartbeat_is_for_the_owner_alone on crm_sync.heartbeat

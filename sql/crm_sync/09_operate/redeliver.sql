@@ -1,5 +1,6 @@
 -- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
--- was seen keeps its record, and so does an event. An older state behind a newer one of its key would undo it: refused.
+-- was seen keeps its record, and so do an event and a test delivery, which has no row. An older state behind a newer one of
+-- its key would undo it: refused.
 
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
 returns table (delivery_id bigint, redelivered boolean, reason text)
@@ -28,7 +29,7 @@ begin
         is_parked = false,
         finished_at = null,
         covered_by = null,
-        claimed_at = case when crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+        claimed_at = case when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
     from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
     where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
     get diagnostics v_count = row_count;
@@ -91,6 +92,8 @@ begin
                when deliveries.delivery_id is null then 'no such delivery'
                when deliveries.status in ('pending', 'in_flight') then 'it is ' || deliveries.status || ' already'
                when deliveries.status = 'superseded' then 'superseded by delivery ' || deliveries.superseded_by
+               when deliveries.record is null and deliveries.operation = 'TEST'
+                   then 'its record is no longer kept; call test_delivery() again'
                when deliveries.record is null and deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)
                    then 'its record is no longer kept; backfill the row instead'
                when p_force then null
