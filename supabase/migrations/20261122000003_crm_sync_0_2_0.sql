@@ -1975,7 +1975,8 @@ begin
                when deliveries.status = 'superseded' then 'superseded by delivery ' || deliveries.superseded_by
                when deliveries.record is null and deliveries.operation = 'TEST'
                    then 'its record is no longer kept; call test_delivery() again'
-               when deliveries.record is null and deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)
+               when deliveries.record is null
+                   and (routes.kind = 'event' or (deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)))
                    then 'its record is no longer kept; backfill the row instead'
                when p_force then null
                when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
@@ -1984,6 +1985,7 @@ begin
            end
     from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
     left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    left join crm_sync.routes on routes.route = deliveries.route
     left join crm_sync._newer_states(p_delivery_ids) as newer on newer.older_id = ids.delivery_id;
 end;
 $$;
