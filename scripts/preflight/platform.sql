@@ -21,8 +21,11 @@ from facts
 cross join lateral (values
     ('postgres', case when version / 10000 between 15 and 17 then 'ok' else 'error' end,
      'Postgres ' || current_setting('server_version'), case when version / 10000 not between 15 and 17 then 'crm-sync runs on Postgres 15 to 17' end),
-    ('pg_net', case when pg_net_number < array[0, 19] then 'warning' when pg_net is not null then 'ok' when exists (select from available where name = 'pg_net') then 'warning' else 'error' end,
-     coalesce('pg_net ' || pg_net, 'pg_net is not enabled'), case when pg_net_number < array[0, 19] then 'before 0.19 nobody can wake it: what it drops is found only by its lease' when pg_net is null then 'create extension pg_net; (Database → Extensions)' end),
+    ('pg_net', case when pg_net_number < array[0, 19] then 'error'
+                    when pg_net is not null then 'ok' when exists (select from available where name = 'pg_net') then 'warning' else 'error' end,
+     coalesce('pg_net ' || pg_net, 'pg_net is not enabled'),
+     case when pg_net is null then 'create extension pg_net; (Database → Extensions)'
+          when pg_net_number < array[0, 19] then 'alter extension pg_net update; start() needs net.wake(), which is there from 0.19 on' end),
     ('pg_cron', case when pg_cron_number < array[1, 5] then 'error'
                      when pg_cron is not null then 'ok' when exists (select from available where name = 'pg_cron') then 'warning' else 'error' end,
      coalesce('pg_cron ' || pg_cron, 'pg_cron is not enabled'),

@@ -2167,7 +2167,7 @@ declare
 begin
     return crm_sync._finding(
         v_missing is null, 'pg_net, pg_cron and Vault are there', 'error', 'missing: ' || v_missing,
-        'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions. Then select crm_sync.start();');
+        crm_sync._platform_mend() || ' Then select crm_sync.start();');
 end;
 $$;
 
@@ -2540,6 +2540,22 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/10_observe/platform.sql
+
+create or replace function crm_sync._platform_mend()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'create extension pg_net; create extension pg_cron; create extension supabase_vault cascade; on Supabase also under Database → Extensions. '
+        'A pg_net that is there without net.wake(): alter extension pg_net update;'
+$$;
+
+comment on function crm_sync._platform_mend() is 'What to do where one of them is not there.';
+
+revoke all on function crm_sync._missing_platform(), crm_sync._platform_mend(), crm_sync._pg_net_is_up() from public;
+
 -- sql/crm_sync/10_observe/row_status.sql
 
 -- How a row stands, in a few words for the office. Of several routes the one that needs somebody comes first, then what
@@ -2744,6 +2760,25 @@ begin
     return v_settings;
 end;
 $$;
+
+create or replace function crm_sync._require_platform()
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing text := crm_sync._missing_platform();
+begin
+    if v_missing is not null then
+        raise exception 'crm-sync can not start without %', v_missing
+            using errcode = 'CS012', hint = crm_sync._platform_mend();
+    end if;
+end;
+$$;
+
+comment on function crm_sync.start(text) is
+    'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing, or pg_net is older than 0.19.';
 
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net they stay in flight, and are sent again once it is back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';

@@ -3,6 +3,31 @@ import { withClient } from "../../scripts/with-client.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { ENGINE } from "../support/engine.ts";
 
+const MEND =
+  "create extension pg_net; create extension pg_cron; create extension supabase_vault cascade; on Supabase also under Database → " +
+  "Extensions. A pg_net that is there without net.wake(): alter extension pg_net update;";
+
+it("of a pg_net that is there and too old, health and start() say the same", async () => {
+  const { superuserUrl } = await createTestDatabase(ENGINE);
+  await withClient(superuserUrl, async (client) => {
+    await client.query("alter function net.wake() rename to slept");
+    await expect(client.query("select crm_sync.start()")).rejects.toMatchObject({
+      code: "CS012",
+      message: "crm-sync can not start without pg_net (net.wake)",
+      hint: MEND,
+    });
+    const { rows } = await client.query(
+      "select detail, mend from crm_sync.health() where check_name = 'platform'",
+    );
+    expect(rows).toEqual([
+      {
+        detail: "missing: pg_net (net.wake)",
+        mend: `${MEND} Then select crm_sync.start();`,
+      },
+    ]);
+  });
+});
+
 it.each([
   ["net", "pg_net (net.http_post), pg_net (net.wake)"],
   ["cron", "pg_cron (cron.schedule)"],

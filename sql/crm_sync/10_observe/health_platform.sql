@@ -30,7 +30,7 @@ declare
 begin
     return crm_sync._finding(
         v_missing is null, 'pg_net, pg_cron and Vault are there', 'error', 'missing: ' || v_missing,
-        'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions. Then select crm_sync.start();');
+        crm_sync._platform_mend() || ' Then select crm_sync.start();');
 end;
 $$;
 

@@ -20,6 +20,16 @@ begin
 end;
 $$;
 
+create function crm_sync._platform_mend()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'create extension pg_net; create extension pg_cron; create extension supabase_vault cascade; on Supabase also under Database → Extensions. '
+        'A pg_net that is there without net.wake(): alter extension pg_net update;'
+$$;
+
 create function crm_sync._pg_net_is_up()
 returns boolean
 language plpgsql
@@ -38,6 +48,7 @@ end;
 $$;
 
 comment on function crm_sync._missing_platform() is 'The parts of pg_net, pg_cron and Vault that are not there; null: all are.';
+comment on function crm_sync._platform_mend() is 'What to do where one of them is not there.';
 comment on function crm_sync._pg_net_is_up() is 'Whether pg_net''s worker runs; null: this pg_net can not be asked.';
 
-revoke all on function crm_sync._missing_platform(), crm_sync._pg_net_is_up() from public;
+revoke all on function crm_sync._missing_platform(), crm_sync._platform_mend(), crm_sync._pg_net_is_up() from public;

@@ -47,13 +47,13 @@ declare
 begin
     if v_missing is not null then
         raise exception 'crm-sync can not start without %', v_missing
-            using errcode = 'CS012', hint = 'create extension pg_net; create extension pg_cron; on Supabase also under Database → Extensions.';
+            using errcode = 'CS012', hint = crm_sync._platform_mend();
     end if;
 end;
 $$;
 
 comment on function crm_sync.start(text) is
-    'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing.';
+    'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing, or pg_net is older than 0.19.';
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net they stay in flight, and are sent again once it is back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
 comment on function crm_sync._require_platform() is 'Raises CS012 unless pg_net, pg_cron and Vault are there.';

@@ -11,6 +11,7 @@ import { script } from "../stack/stack.ts";
 
 interface Report {
   isReady: boolean;
+  checks: { check: string; level: string; detail: string; mend: string | null }[];
   matches: {
     entity: string;
     table: { qualified: string };
@@ -152,6 +153,28 @@ it("erases and exports a person by the columns of this project", async () => {
     {
       email_columns: ["email", "client_email", "courriel"],
       phone_columns: ["phone", "client_phone", "telephone"],
+    },
+  ]);
+});
+
+it("is not ready with a pg_net that start() refuses", async () => {
+  const { postgresUrl, superuserUrl } = await createTestDatabase({
+    name: "foreign",
+    build: buildForeign,
+  });
+  await withClient(superuserUrl, (client) =>
+    client.query("update pg_extension set extversion = '0.18.0' where extname = 'pg_net'"),
+  );
+  const { exitCode, stdout } = await script("preflight.ts", [postgresUrl, "--json"]);
+  expect(exitCode).toBe(1);
+  const { checks, isReady } = JSON.parse(stdout) as Report;
+  expect(isReady).toBe(false);
+  expect(checks.filter(({ level }) => level === "error")).toEqual([
+    {
+      check: "pg_net",
+      level: "error",
+      detail: "pg_net 0.18.0",
+      mend: "alter extension pg_net update; start() needs net.wake(), which is there from 0.19 on",
     },
   ]);
 });
