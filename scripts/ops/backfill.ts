@@ -1,8 +1,15 @@
 /** `backfill`: new deliveries from rows as they are now. */
 import { type Command, Option } from "commander";
+import pc from "picocolors";
 import { type AskOptions, agree, withProgress, YES } from "./ask.ts";
-import { type DatabaseOptions, type Query, type Row, withDatabase } from "./database.ts";
-import { EXIT, wrongUsage } from "./errors.ts";
+import {
+  type DatabaseOptions,
+  type Query,
+  type Row,
+  type Warning,
+  withDatabase,
+} from "./database.ts";
+import { EXIT, withHint, wrongUsage } from "./errors.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, plural, printJson } from "./output.ts";
@@ -21,13 +28,16 @@ export function addBackfill(program: Command): void {
     .description(
       "Captures rows as they are now, by id or by time of change, where they meet the route's condition. They never hold\n" +
         "up live ones. Each call makes new deliveries with new keys: of an event route a receiver hears a second time.\n" +
+        "Where --limit leaves some, it says from which --since to go on: so none is lost or taken twice.\n" +
         "Ends with 1 when no row fired the route.",
     )
     .argument("<route>", "lead, request, …")
     .argument("[id...]", "primary keys of rows")
     .option("--since <time>", `rows changed since then: ${TIME_HELP}`)
     .addOption(
-      new Option("--limit <n>", "with --since: at most so many").argParser(toCount).default(10_000),
+      new Option("--limit <n>", "with --since: the oldest, and those of the last one's time")
+        .argParser(toCount)
+        .default(10_000),
     )
     .option("--note <text>", "why: kept with the call")
     .option(...YES)
@@ -43,11 +53,19 @@ export function addBackfill(program: Command): void {
       if (ids.length > 0 === (options.since !== undefined)) {
         throw wrongUsage("backfill which rows?", "Their ids, or --since <time>.");
       }
-      await withDatabase(options, (query) => backfill(query, route, ids, options));
+      await withDatabase(options, (query, warnings) =>
+        backfill(query, warnings, route, ids, options),
+      );
     });
 }
 
-async function backfill(query: Query, route: string, ids: string[], options: Options) {
+async function backfill(
+  query: Query,
+  warnings: Warning[],
+  route: string,
+  ids: string[],
+  options: Options,
+) {
   const { limit, note = null } = options;
   const since = options.since === undefined ? null : await toTime(query, options.since);
   const capture = () =>
@@ -56,7 +74,12 @@ async function backfill(query: Query, route: string, ids: string[], options: Opt
     ]);
   if (!options.yes && (since !== null || ids.length > 1)) {
     const count = await withProgress("counting", () => countOf(capture, query));
-    const which = since === null ? "" : ` of rows changed since ${since}`;
+    // Said again by the call that is not undone.
+    const isCut = warnings.splice(0).length > 0;
+    const which =
+      since === null
+        ? ""
+        : `${isCut ? ", the oldest of more," : ""} of rows changed since ${since}`;
     await agree(
       options,
       `Capture ${plural(count, "delivery", "deliveries")}${which} for route ${route}${await warning(query, route)}?`,
@@ -66,6 +89,9 @@ async function backfill(query: Query, route: string, ids: string[], options: Opt
   const deliveryIds = captured.map(({ delivery_id }) => delivery_id as number);
   if (options.json) printJson(deliveryIds);
   else console.log(describe(deliveryIds));
+  for (const { message, hint } of warnings) {
+    console.error(pc.yellow(withHint(message, hint?.replace("p_since =>", "--since"))));
+  }
   process.exitCode = deliveryIds.length > 0 ? EXIT.well : EXIT.wrong;
 }
 

@@ -13,6 +13,9 @@ export type Row = Record<string, unknown>;
 /** Runs one statement. Ids come as numbers, times as Dates. */
 export type Query = (sql: string, values?: unknown[]) => Promise<Row[]>;
 
+/** What our own SQL said beside the rows. */
+export type Warning = Pick<pg.DatabaseError, "message" | "hint">;
+
 /** SQL for the name under which the ledger knows a table, whatever the search path; the parameter is what was typed. */
 export const qualifiedName = (parameter: string) =>
   `(select format('%I.%I', nspname, relname)
@@ -20,7 +23,7 @@ export const qualifiedName = (parameter: string) =>
 
 export async function withDatabase<T>(
   options: DatabaseOptions,
-  work: (query: Query) => Promise<T>,
+  work: (query: Query, warnings: Warning[]) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({
     connectionString: databaseUrl(options),
@@ -28,9 +31,13 @@ export async function withDatabase<T>(
     application_name: "crm-sync ops",
     types: { getTypeParser },
   });
+  const warnings: Warning[] = [];
+  client.on("notice", ({ code, message = "", hint }) => {
+    if (code?.startsWith("CS")) warnings.push({ message, hint });
+  });
   await client.connect();
   try {
-    return await work(async (sql, values) => (await client.query<Row>(sql, values)).rows);
+    return await work(async (sql, values) => (await client.query<Row>(sql, values)).rows, warnings);
   } finally {
     await client.end();
   }

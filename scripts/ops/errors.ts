@@ -51,7 +51,7 @@ function describe(error: unknown): string | null {
   return message || `the database does not answer (${code})`;
 }
 
-function withHint(message: string, hint: string | null): string {
+export function withHint(message: string, hint?: string | null): string {
   return hint ? `${message}\nhint: ${hint}` : message;
 }
 

@@ -17,6 +17,9 @@ drop function if exists
     crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._check_unstored_changes(timestamptz),
     crm_sync._check_restored_copy(timestamptz);
 
+-- Which rows a backfill takes is asked with the route's condition: _rows_that_fire_sql().
+drop function if exists crm_sync._rows_changed_since(text, timestamptz, int);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -1082,11 +1085,15 @@ create or replace function crm_sync.backfill(
 returns table (delivery_id bigint)
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+-- As capture reads rows, or a condition would hold here and not there.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $$
 declare
     v_table_name text;
     v_row_ids    text[];
+    v_changed_at timestamptz;
+    v_last_at    timestamptz;
+    v_goes_on_at timestamptz;
     v_new_ids    bigint[] := array[]::bigint[];
 begin
     perform crm_sync._require_route(p_route);
@@ -1094,18 +1101,99 @@ begin
         raise exception 'backfill needs row ids or a time since when rows were changed'
             using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
     end if;
-    for v_table_name in select attachments.table_name from crm_sync.attachments where attachments.route = p_route loop
-        v_row_ids := coalesce(
-            (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)),
-            crm_sync._rows_changed_since(v_table_name, p_since, p_limit));
+    for v_table_name, v_row_ids, v_changed_at in
+        select chosen.table_name, chosen.row_ids, chosen.last_changed_at
+        from crm_sync._rows_to_backfill(p_route, p_row_ids, p_since, p_limit) as chosen
+    loop
         v_new_ids := v_new_ids || array(
             select * from crm_sync._recapture(
                 v_table_name, 'UPDATE', '[]', crm_sync._rows(v_table_name, v_row_ids), array[p_route], true));
+        v_last_at := greatest(v_last_at, v_changed_at);
     end loop;
+    if v_last_at is not null then
+        v_goes_on_at := crm_sync._first_that_fires_after(p_route, v_last_at);
+    end if;
     perform crm_sync._note_operation(
-        'backfill', jsonb_build_object('route', p_route, 'since', p_since, 'row_count', cardinality(p_row_ids)),
+        'backfill',
+        jsonb_build_object('route', p_route, 'since', p_since, 'row_count', cardinality(p_row_ids), 'goes_on_at', v_goes_on_at),
         cardinality(v_new_ids), p_note);
+    if v_goes_on_at is not null then
+        raise warning 'the limit of % was reached: what changed at % or later is left', p_limit, v_goes_on_at
+            using errcode = 'CS045', hint = format('Go on: p_since => %L', v_goes_on_at);
+    end if;
     return query select unnest(v_new_ids);
+end;
+$$;
+
+create or replace function crm_sync._rows_to_backfill(p_route text, p_row_ids text[], p_since timestamptz, p_limit int)
+returns table (table_name text, row_ids text[], last_changed_at timestamptz)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_row_ids is not null then
+        return query
+        select attachments.table_name, (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)), null::timestamptz
+        from crm_sync.attachments
+        where attachments.route = p_route;
+        return;
+    end if;
+    if not exists (select from crm_sync.attachments where attachments.route = p_route) then
+        return;
+    end if;
+    -- One limit for all tables of the route, and no cut through rows of one time: where it goes on none is lost or taken twice.
+    return query execute format(
+        'select oldest.table_name, array_agg(oldest.row_id), max(oldest.changed_at)
+         from (
+             select * from (%s) as fired
+             order by fired.changed_at
+             fetch first (coalesce($2, 9223372036854775807)) rows with ties
+         ) as oldest
+         group by oldest.table_name
+         order by oldest.table_name',
+        crm_sync._rows_that_fire_sql(p_route, '>=')
+    ) using p_since, p_limit;
+end;
+$$;
+
+create or replace function crm_sync._first_that_fires_after(p_route text, p_after timestamptz)
+returns timestamptz
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_first_at timestamptz;
+begin
+    execute format('select min(fired.changed_at) from (%s) as fired', crm_sync._rows_that_fire_sql(p_route, '>'))
+    into v_first_at using p_after, 1;
+    return v_first_at;
+end;
+$$;
+
+create or replace function crm_sync._rows_that_fire_sql(p_route text, p_comparison text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Each table gives its oldest, by an index on the time where there is one.
+    return (
+        select string_agg(format(
+            $sql$(
+                with old_rows as (select * from %1$s where false)
+                select %1$L as table_name, %2$s as row_id, new.%3$I::timestamptz as changed_at
+                from %1$s as new%4$s
+                  and new.%3$I %5$s $1
+                order by new.%3$I
+                fetch first (coalesce($2, 9223372036854775807)) rows with ties
+            )$sql$,
+            attachments.table_name, crm_sync._row_id_sql(attachments.table_name::regclass, 'new'),
+            crm_sync._changed_at_column(attachments.table_name::regclass),
+            crm_sync._fired_where_sql(attachments, 'RECAPTURE'), p_comparison), ' union all ')
+        from crm_sync.attachments
+        where attachments.route = p_route
+    );
 end;
 $$;
 
@@ -1142,10 +1230,22 @@ begin
 end;
 $$;
 
+comment on function crm_sync.backfill(text, text[], timestamptz, int, text) is
+    'Captures rows as they are now that fire the route, by id or by time of change (updated_at, else created_at): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column.';
+
+comment on function crm_sync._rows_to_backfill(text, text[], timestamptz, int) is
+    'Row ids, table by table: those named, or those that fire the route and changed since then, oldest first, and when the last of them did.';
+
+comment on function crm_sync._first_that_fires_after(text, timestamptz) is 'When the next row changed that fires the route; null: there is none.';
+
+comment on function crm_sync._rows_that_fire_sql(text, text) is
+    'SQL query over $1, a time, and $2, a limit: rows that fire the route as they are now, and when they changed. Raises CS022: a table has no time column.';
+
 comment on function crm_sync._time_column(regclass, text[]) is 'The last in the alphabet of these columns that is there as a timestamp: updated_at, else created_at; null: none.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
-    crm_sync._rows_changed_since(text, timestamptz, int), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
+    crm_sync._rows_to_backfill(text, text[], timestamptz, int), crm_sync._first_that_fires_after(text, timestamptz),
+    crm_sync._rows_that_fire_sql(text, text), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
 
 -- sql/crm_sync/09_operate/dry_run.sql
 

@@ -11,3 +11,6 @@ drop function if exists
     crm_sync._check_signature(timestamptz), crm_sync._check_paused(timestamptz), crm_sync._check_dead_letters(timestamptz),
     crm_sync._check_triggers(timestamptz), crm_sync._check_columns(timestamptz), crm_sync._check_unstored_changes(timestamptz),
     crm_sync._check_restored_copy(timestamptz);
+
+-- Which rows a backfill takes is asked with the route's condition: _rows_that_fire_sql().
+drop function if exists crm_sync._rows_changed_since(text, timestamptz, int);

@@ -117,6 +117,26 @@ test("rows are captured anew by id, or by time once it is agreed to", async () =
   expect(none).toEqual({ stdout: "no row fired the route", stderr: "", exitCode: 1 });
 });
 
+test("where the limit is reached it says where to go on, and there the rest is captured", async () => {
+  const byTime = (since: string, ...more: string[]) =>
+    ops.run("backfill", "lead", "--since", since, "--limit", "1", ...more);
+  const asked = await byTime("1 hour ago");
+  expect(asked.stderr).toMatch(/^Capture 1 delivery, the oldest of more, of rows changed since /);
+  const first = await byTime("1 hour ago", "--yes");
+  expect(first).toMatchObject({ stdout: `captured 1 delivery: ${dead + 3}`, exitCode: 0 });
+  const [, goesOnAt = ""] =
+    first.stderr.match(
+      /^the limit of 1 was reached: what changed at .* or later is left\nhint: Go on: --since '(.*)'$/,
+    ) ?? [];
+  const second = await byTime(goesOnAt, "--yes");
+  expect(second).toEqual({ stdout: `captured 1 delivery: ${dead + 4}`, stderr: "", exitCode: 0 });
+  const { rows } = await ops.db.query(
+    "select row_id from crm_sync.deliveries where delivery_id > $1 order by delivery_id",
+    [dead + 2],
+  );
+  expect(rows).toEqual([{ row_id: LEAD }, { row_id: LEAD_2 }]);
+});
+
 test.each<[string[], string]>([
   [["redeliver"], "redeliver what?"],
   [["redeliver", "1", "--dead"], "redeliver what?"],
