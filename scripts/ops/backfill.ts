@@ -17,6 +17,7 @@ import { TIME_HELP, toTime } from "./time.ts";
 
 interface Options extends DatabaseOptions, OutputOptions, AskOptions {
   since?: string;
+  table?: string;
   limit: number;
   note?: string;
 }
@@ -34,6 +35,7 @@ export function addBackfill(program: Command): void {
     .argument("<route>", "lead, request, …")
     .argument("[id...]", "primary keys of rows")
     .option("--since <time>", `rows changed since then: ${TIME_HELP}`)
+    .option("--table <name>", "of this one alone: ids need it where several tables fire the route")
     .addOption(
       new Option("--limit <n>", "with --since: the oldest, and those of the last one's time")
         .argParser(toCount)
@@ -66,11 +68,11 @@ async function backfill(
   ids: string[],
   options: Options,
 ) {
-  const { limit, note = null } = options;
+  const { limit, note = null, table = null } = options;
   const since = options.since === undefined ? null : await toTime(query, options.since);
   const capture = () =>
-    query("select delivery_id from crm_sync.backfill($1, $2, $3, $4, $5)", [
-      ...[route, since === null ? ids : null, since, limit, note],
+    query("select delivery_id from crm_sync.backfill($1, $2, $3, $4, $5, $6::regclass)", [
+      ...[route, since === null ? ids : null, since, limit, note, table],
     ]);
   if (!options.yes && (since !== null || ids.length > 1)) {
     const count = await withProgress("counting", () => countOf(capture, query));

@@ -20,6 +20,9 @@ drop function if exists
 -- Which rows a backfill takes is asked with the route's condition: _rows_that_fire_sql().
 drop function if exists crm_sync._rows_changed_since(text, timestamptz, int);
 
+-- It may be told of which table.
+drop function if exists crm_sync.backfill(text, text[], timestamptz, int, text);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -1080,7 +1083,8 @@ revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_
 -- New deliveries from rows as they are now, for routes whose condition they meet. They never hold up live ones.
 
 create or replace function crm_sync.backfill(
-    p_route text, p_row_ids text[] default null, p_since timestamptz default null, p_limit int default 10000, p_note text default null
+    p_route text, p_row_ids text[] default null, p_since timestamptz default null, p_limit int default 10000, p_note text default null,
+    p_table regclass default null
 )
 returns table (delivery_id bigint)
 language plpgsql
@@ -1089,6 +1093,7 @@ security definer
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
 as $$
 declare
+    v_tables     text[] := crm_sync._tables_of_route(p_route, p_table);
     v_table_name text;
     v_row_ids    text[];
     v_changed_at timestamptz;
@@ -1096,14 +1101,17 @@ declare
     v_goes_on_at timestamptz;
     v_new_ids    bigint[] := array[]::bigint[];
 begin
-    perform crm_sync._require_route(p_route);
     if p_row_ids is null and p_since is null then
         raise exception 'backfill needs row ids or a time since when rows were changed'
             using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
     end if;
+    if p_row_ids is not null and cardinality(v_tables) > 1 then
+        raise exception 'several tables fire %: %', p_route, array_to_string(v_tables, ', ')
+            using errcode = 'CS050', hint = format('Of which are these rows? backfill(…, p_table => %L)', v_tables[1]);
+    end if;
     for v_table_name, v_row_ids, v_changed_at in
         select chosen.table_name, chosen.row_ids, chosen.last_changed_at
-        from crm_sync._rows_to_backfill(p_route, p_row_ids, p_since, p_limit) as chosen
+        from crm_sync._rows_to_backfill(p_route, v_tables, p_row_ids, p_since, p_limit) as chosen
     loop
         v_new_ids := v_new_ids || array(
             select * from crm_sync._recapture(
@@ -1111,7 +1119,7 @@ begin
         v_last_at := greatest(v_last_at, v_changed_at);
     end loop;
     if v_last_at is not null then
-        v_goes_on_at := crm_sync._first_that_fires_after(p_route, v_last_at);
+        v_goes_on_at := crm_sync._first_that_fires_after(p_route, v_tables, v_last_at);
     end if;
     perform crm_sync._note_operation(
         'backfill',
@@ -1125,7 +1133,23 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._rows_to_backfill(p_route text, p_row_ids text[], p_since timestamptz, p_limit int)
+create or replace function crm_sync._tables_of_route(p_route text, p_table regclass)
+returns text[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_route(p_route);
+    return array(
+        select attachments.table_name
+        from crm_sync.attachments
+        where attachments.route = p_route and attachments.table_name = coalesce(crm_sync._table_name(p_table), attachments.table_name)
+        order by attachments.table_name);
+end;
+$$;
+
+create or replace function crm_sync._rows_to_backfill(p_route text, p_tables text[], p_row_ids text[], p_since timestamptz, p_limit int)
 returns table (table_name text, row_ids text[], last_changed_at timestamptz)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1133,12 +1157,11 @@ as $$
 begin
     if p_row_ids is not null then
         return query
-        select attachments.table_name, (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)), null::timestamptz
-        from crm_sync.attachments
-        where attachments.route = p_route;
+        select tables.name, (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)), null::timestamptz
+        from unnest(p_tables) as tables (name);
         return;
     end if;
-    if not exists (select from crm_sync.attachments where attachments.route = p_route) then
+    if p_tables = '{}' then
         return;
     end if;
     -- One limit for all tables of the route, and no cut through rows of one time: where it goes on none is lost or taken twice.
@@ -1151,12 +1174,12 @@ begin
          ) as oldest
          group by oldest.table_name
          order by oldest.table_name',
-        crm_sync._rows_that_fire_sql(p_route, '>=')
+        crm_sync._rows_that_fire_sql(p_route, p_tables, '>=')
     ) using p_since, p_limit;
 end;
 $$;
 
-create or replace function crm_sync._first_that_fires_after(p_route text, p_after timestamptz)
+create or replace function crm_sync._first_that_fires_after(p_route text, p_tables text[], p_after timestamptz)
 returns timestamptz
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1164,13 +1187,13 @@ as $$
 declare
     v_first_at timestamptz;
 begin
-    execute format('select min(fired.changed_at) from (%s) as fired', crm_sync._rows_that_fire_sql(p_route, '>'))
+    execute format('select min(fired.changed_at) from (%s) as fired', crm_sync._rows_that_fire_sql(p_route, p_tables, '>'))
     into v_first_at using p_after, 1;
     return v_first_at;
 end;
 $$;
 
-create or replace function crm_sync._rows_that_fire_sql(p_route text, p_comparison text)
+create or replace function crm_sync._rows_that_fire_sql(p_route text, p_tables text[], p_comparison text)
 returns text
 language plpgsql
 stable
@@ -1192,7 +1215,7 @@ begin
             crm_sync._changed_at_column(attachments.table_name::regclass),
             crm_sync._fired_where_sql(attachments, 'RECAPTURE'), p_comparison), ' union all ')
         from crm_sync.attachments
-        where attachments.route = p_route
+        where attachments.route = p_route and attachments.table_name = any (p_tables)
     );
 end;
 $$;
@@ -1230,22 +1253,26 @@ begin
 end;
 $$;
 
-comment on function crm_sync.backfill(text, text[], timestamptz, int, text) is
-    'Captures rows as they are now that fire the route, by id or by time of change (updated_at, else created_at): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column.';
+comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
+    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, else created_at): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route.';
 
-comment on function crm_sync._rows_to_backfill(text, text[], timestamptz, int) is
+comment on function crm_sync._tables_of_route(text, regclass) is 'Tables attached to the route; of these one, if it is named. Raises CS002: unknown route.';
+
+comment on function crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int) is
     'Row ids, table by table: those named, or those that fire the route and changed since then, oldest first, and when the last of them did.';
 
-comment on function crm_sync._first_that_fires_after(text, timestamptz) is 'When the next row changed that fires the route; null: there is none.';
+comment on function crm_sync._first_that_fires_after(text, text[], timestamptz) is 'When the next row changed that fires the route; null: there is none.';
 
-comment on function crm_sync._rows_that_fire_sql(text, text) is
+comment on function crm_sync._rows_that_fire_sql(text, text[], text) is
     'SQL query over $1, a time, and $2, a limit: rows that fire the route as they are now, and when they changed. Raises CS022: a table has no time column.';
 
 comment on function crm_sync._time_column(regclass, text[]) is 'The last in the alphabet of these columns that is there as a timestamp: updated_at, else created_at; null: none.';
 
-revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text),
-    crm_sync._rows_to_backfill(text, text[], timestamptz, int), crm_sync._first_that_fires_after(text, timestamptz),
-    crm_sync._rows_that_fire_sql(text, text), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
+revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass), crm_sync._tables_of_route(text, regclass),
+    crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
+    crm_sync._rows_that_fire_sql(text, text[], text), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
+
+grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/dry_run.sql
 
@@ -1638,6 +1665,37 @@ begin
             when others then
                 perform crm_sync._note_fault('repair of ' || table_name, sqlstate, sqlerrm);
         end;
+    end loop;
+end;
+$$;
+
+create or replace function crm_sync._repair_table(p_table_name text, p_limit int, p_since timestamptz)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_missing record;
+begin
+    for v_missing in
+        select missing.route, array_agg(missing.row_id) as row_ids
+        from crm_sync.find_missing(p_table_name::regclass, p_since) as missing
+        group by missing.route
+    loop
+        table_name := p_table_name;
+        route := v_missing.route;
+        missing_count := cardinality(v_missing.row_ids);
+        repaired_count := 0;
+        if missing_count <= p_limit then
+            repaired_count := (
+                select count(*)::int from crm_sync.backfill(
+                    v_missing.route, v_missing.row_ids, p_note => 'repair', p_table => p_table_name::regclass));
+        else
+            perform crm_sync._note_fault('repair of ' || p_table_name, 'CS030', format(
+                '%s rows of %s were never sent for route %s: more than %s, left to a person',
+                missing_count, p_table_name, route, p_limit));
+        end if;
+        return next;
     end loop;
 end;
 $$;

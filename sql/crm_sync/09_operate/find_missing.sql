@@ -129,7 +129,8 @@ begin
         repaired_count := 0;
         if missing_count <= p_limit then
             repaired_count := (
-                select count(*)::int from crm_sync.backfill(v_missing.route, v_missing.row_ids, p_note => 'repair'));
+                select count(*)::int from crm_sync.backfill(
+                    v_missing.route, v_missing.row_ids, p_note => 'repair', p_table => p_table_name::regclass));
         else
             perform crm_sync._note_fault('repair of ' || p_table_name, 'CS030', format(
                 '%s rows of %s were never sent for route %s: more than %s, left to a person',

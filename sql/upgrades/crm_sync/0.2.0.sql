@@ -14,3 +14,6 @@ drop function if exists
 
 -- Which rows a backfill takes is asked with the route's condition: _rows_that_fire_sql().
 drop function if exists crm_sync._rows_changed_since(text, timestamptz, int);
+
+-- It may be told of which table.
+drop function if exists crm_sync.backfill(text, text[], timestamptz, int, text);
