@@ -598,6 +598,10 @@ comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all o
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;
 
+-- sql/crm_sync/05_capture/recapture.sql
+
+revoke all on function crm_sync._rows(text, text[]), crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
+
 -- sql/crm_sync/06_dispatch/keys.sql
 
 -- The order within one key. Whoever claims, commit or tick, first takes the key's lock, never waiting; then, in a new
@@ -890,6 +894,8 @@ begin
 end;
 $$;
 
+revoke all on function crm_sync._capture_missed(timestamptz) from public;
+
 -- sql/crm_sync/08_reconcile/reconcile.sql
 
 -- Matches our requests in flight with pg_net's queue and answers. In one snapshot a live request is in one of the two;
@@ -1016,7 +1022,7 @@ $$;
 comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
 
 revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
-    crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;
+    crm_sync._reads_change(text, text, text, xid8, timestamptz) from public;
 
 -- sql/crm_sync/08_reconcile/unstored.sql
 
@@ -1712,6 +1718,30 @@ comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The re
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
+
+-- sql/crm_sync/09_operate/operations.sql
+
+create or replace function crm_sync._require_attached(p_table regclass)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text := crm_sync._table_name(p_table);
+begin
+    if v_table_name not in (select * from crm_sync._attached_tables())
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
+        raise exception 'nothing is captured from %', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
+    end if;
+end;
+$$;
+
+revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
+    crm_sync._require_route(text), crm_sync._require_attached(regclass) from public;
 
 -- sql/crm_sync/09_operate/person.sql
 
@@ -2797,24 +2827,8 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._require_attached(p_table regclass)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    -- Looked up once, not for each delivery.
-    v_table_name text := crm_sync._table_name(p_table);
-begin
-    if v_table_name not in (select * from crm_sync._attached_tables())
-        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
-        raise exception 'nothing is captured from %', p_table
-            using errcode = 'CS023',
-                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
-    end if;
-end;
-$$;
+revoke all on function crm_sync.trace(regclass, text), crm_sync._captures_of(bigint[]), crm_sync._attempts_of(bigint[]),
+    crm_sync._states_of(bigint[]), crm_sync._operations_on(bigint[], text, text) from public;
 
 -- sql/crm_sync/11_schedule/jobs.sql
 

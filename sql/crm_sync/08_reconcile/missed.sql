@@ -49,26 +49,6 @@ begin
 end;
 $$;
 
-create function crm_sync._recapture(
-    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb,
-    p_routes text[] default null, p_is_backfill boolean default false, p_captured_at timestamptz default clock_timestamp()
-)
-returns setof bigint
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
-        return query execute format(
-            'select * from crm_sync.%I($1, $2, $3, $4, $5, $6)', crm_sync._generated_name('recapture', p_table_name)
-        ) using p_operation, p_old_rows, p_new_rows, p_routes, p_is_backfill, p_captured_at;
-    end if;
-end;
-$$;
-
 comment on function crm_sync._capture_missed(timestamptz) is 'Captures stored changes, oldest first; returns how many statements. One that fails again waits, longer each time, 5 minutes at most. Part of the tick.';
-comment on function crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) is
-    'Captures changes given as rows in JSON, as the table''s trigger would have; returns the new deliveries.';
 
-revoke all on function crm_sync._capture_missed(timestamptz),
-    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
+revoke all on function crm_sync._capture_missed(timestamptz) from public;

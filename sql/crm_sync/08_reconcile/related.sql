@@ -104,27 +104,9 @@ begin
 end;
 $$;
 
-create function crm_sync._rows(p_table_name text, p_row_ids text[])
-returns jsonb
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_rows jsonb;
-begin
-    execute format(
-        'select coalesce(jsonb_agg(to_jsonb(this)), ''[]'')
-         from unnest($1) as ids (row_id) join %s as this on %s',
-        p_table_name, crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'ids.row_id')
-    ) into v_rows using p_row_ids;
-    return v_rows;
-end;
-$$;
-
 comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
 comment on function crm_sync._capture_affected(text, text[], xid8, timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
 comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, or has read it with that transaction''s change.';
-comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a JSON array; absent ones are left out.';
 
 revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
-    crm_sync._reads_change(text, text, text, xid8, timestamptz), crm_sync._rows(text, text[]) from public;
+    crm_sync._reads_change(text, text, text, xid8, timestamptz) from public;

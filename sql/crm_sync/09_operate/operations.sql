@@ -1,4 +1,4 @@
--- Who did what, when, to how many: one line for each call of an operator's function.
+-- Who did what, when, to how many: one line for each call of an operator's function; and what such calls ask for first.
 
 create table crm_sync.operations (
     operation_id    bigint       generated always as identity primary key,
@@ -57,10 +57,30 @@ begin
 end;
 $$;
 
+create function crm_sync._require_attached(p_table regclass)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text := crm_sync._table_name(p_table);
+begin
+    if v_table_name not in (select * from crm_sync._attached_tables())
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
+        raise exception 'nothing is captured from %', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
+    end if;
+end;
+$$;
+
 comment on table crm_sync.operations is 'Every call of an operator''s function: who, when, what, how many rows, and why.';
 comment on function crm_sync._note_operation(text, jsonb, int, text) is 'Writes the line of a call.';
 comment on function crm_sync._require_destination(text) is 'Raises CS020 unless the destination is known.';
 comment on function crm_sync._require_route(text) is 'Raises CS002 unless the route is known.';
+comment on function crm_sync._require_attached(regclass) is 'Raises CS023 unless something is, or was, captured from the table.';
 
 grant select on crm_sync.operations to crm_sync_reader, crm_sync_operator;
 
@@ -68,4 +88,4 @@ create policy readers_see_operations on crm_sync.operations
     for select to crm_sync_reader, crm_sync_operator using (true);
 
 revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
-    crm_sync._require_route(text) from public;
+    crm_sync._require_route(text), crm_sync._require_attached(regclass) from public;

@@ -107,33 +107,13 @@ as $$
        or (operations.arguments ->> 'table' = p_table_name and operations.arguments ->> 'row_id' = p_row_id);
 $$;
 
-create function crm_sync._require_attached(p_table regclass)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    -- Looked up once, not for each delivery.
-    v_table_name text := crm_sync._table_name(p_table);
-begin
-    if v_table_name not in (select * from crm_sync._attached_tables())
-        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
-        raise exception 'nothing is captured from %', p_table
-            using errcode = 'CS023',
-                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
-    end if;
-end;
-$$;
-
 comment on function crm_sync.trace(regclass, text) is
     'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Error: CS023 nothing is captured from this table. No rows: nothing of this row was ever captured.';
 comment on function crm_sync._captures_of(bigint[]) is 'When they were captured.';
 comment on function crm_sync._attempts_of(bigint[]) is 'Their attempts.';
 comment on function crm_sync._states_of(bigint[]) is 'How they stand now.';
 comment on function crm_sync._operations_on(bigint[], text, text) is 'Operators'' calls that named one of them, or their row.';
-comment on function crm_sync._require_attached(regclass) is 'Raises CS023 unless something is, or was, captured from the table.';
 
 revoke all on function crm_sync.trace(regclass, text), crm_sync._captures_of(bigint[]), crm_sync._attempts_of(bigint[]),
-    crm_sync._states_of(bigint[]), crm_sync._operations_on(bigint[], text, text), crm_sync._require_attached(regclass) from public;
+    crm_sync._states_of(bigint[]), crm_sync._operations_on(bigint[], text, text) from public;
 grant execute on function crm_sync.trace(regclass, text) to crm_sync_reader, crm_sync_operator;
