@@ -1528,6 +1528,38 @@ grant execute on function crm_sync.dry_run_pending(bigint, int, text), crm_sync.
 
 -- sql/crm_sync/09_operate/erase.sql
 
+-- Removes one row's personal data from the ledger. What still waits is cancelled; the trace stays without the record.
+
+create or replace function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
+returns table (delivery_id bigint, status text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    v_is_gone    boolean := exists (
+                     select from crm_sync.related_attachments as related where related.table_name = v_table_name
+                 ) and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
+begin
+    perform crm_sync._erase_deliveries(v_ids);
+    perform crm_sync._erase_waiting(v_table_name, p_row_id);
+    perform crm_sync._note_operation(
+        'erase',
+        jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),
+        cardinality(v_ids), p_note);
+    if v_is_gone then
+        -- Which rows of others it affected only the row itself could tell.
+        raise warning '% has no such row any more: records of others that were read from it are not found', v_table_name
+            using errcode = 'CS046', hint = 'By what they tell: select * from crm_sync.erase_person(p_email => ''…'');';
+    end if;
+    return query
+    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
 create or replace function crm_sync._erase_waiting(p_table_name text, p_row_id text)
 returns void
 language plpgsql
@@ -1555,6 +1587,11 @@ as $$
     select coalesce(jsonb_agg(rows.row order by rows.place) filter (where p_row_ids[rows.place] is distinct from p_row_id), '[]')
     from jsonb_array_elements(p_rows) with ordinality as rows (row, place);
 $$;
+
+comment on function crm_sync.erase(regclass, text, text) is
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+
+comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';
 
 comment on function crm_sync._rows_but(jsonb, text[], text) is 'The rows of a missed change without those of this id.';
 
@@ -2826,6 +2863,9 @@ begin
     order by steps.at, steps.delivery_id;
 end;
 $$;
+
+comment on function crm_sync.trace(regclass, text) is
+    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs, as long as it is there: of one that is gone, its own alone. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Error: CS023 nothing is captured from this table. No rows: nothing of this row was ever captured.';
 
 revoke all on function crm_sync.trace(regclass, text), crm_sync._captures_of(bigint[]), crm_sync._attempts_of(bigint[]),
     crm_sync._states_of(bigint[]), crm_sync._operations_on(bigint[], text, text) from public;

@@ -8,12 +8,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_ids bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    v_is_gone    boolean := exists (
+                     select from crm_sync.related_attachments as related where related.table_name = v_table_name
+                 ) and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
 begin
     perform crm_sync._erase_deliveries(v_ids);
-    perform crm_sync._erase_waiting(crm_sync._table_name(p_table), p_row_id);
+    perform crm_sync._erase_waiting(v_table_name, p_row_id);
     perform crm_sync._note_operation(
-        'erase', jsonb_build_object('table', crm_sync._table_name(p_table), 'row_id', p_row_id), cardinality(v_ids), p_note);
+        'erase',
+        jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),
+        cardinality(v_ids), p_note);
+    if v_is_gone then
+        -- Which rows of others it affected only the row itself could tell.
+        raise warning '% has no such row any more: records of others that were read from it are not found', v_table_name
+            using errcode = 'CS046', hint = 'By what they tell: select * from crm_sync.erase_person(p_email => ''…'');';
+    end if;
     return query
     select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
 end;
@@ -102,11 +113,11 @@ as $$
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
-    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, and cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
 
 comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
 comment on function crm_sync._erase_waiting(text, text) is 'Takes a row out of what is still to be captured.';
-comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, too.';
+comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';
 comment on function crm_sync._rows_but(jsonb, text[], text) is 'The rows of a missed change without those of this id.';
 
 revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text),

@@ -108,7 +108,7 @@ as $$
 $$;
 
 comment on function crm_sync.trace(regclass, text) is
-    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Error: CS023 nothing is captured from this table. No rows: nothing of this row was ever captured.';
+    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs, as long as it is there: of one that is gone, its own alone. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Error: CS023 nothing is captured from this table. No rows: nothing of this row was ever captured.';
 comment on function crm_sync._captures_of(bigint[]) is 'When they were captured.';
 comment on function crm_sync._attempts_of(bigint[]) is 'Their attempts.';
 comment on function crm_sync._states_of(bigint[]) is 'How they stand now.';
