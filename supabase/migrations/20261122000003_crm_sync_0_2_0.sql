@@ -1296,13 +1296,42 @@ begin
         raise exception 'no route fires for row % of % as it is', p_row_id, p_table
             using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
     end if;
-    if p_dry_run = 'true'
-        and octet_length(v_deliveries::text) > (select settings.max_delivery_bytes from crm_sync.settings) then
-        raise exception 'row % of % makes a request of % bytes, more than pg_net may be given',
-            p_row_id, p_table, octet_length(v_deliveries::text)
-            using errcode = 'CS037', hint = 'npm run ops -- dry-run --whole asks the function itself. It would go dead as too_large.';
+    if p_dry_run = 'true' then
+        perform crm_sync._require_postable(v_deliveries);
     end if;
     return crm_sync._dry_envelope(v_deliveries, p_dry_run);
+end;
+$$;
+
+create or replace function crm_sync._require_postable(p_deliveries jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit int := (select settings.max_delivery_bytes from crm_sync.settings);
+    v_route text;
+    v_bytes int;
+begin
+    -- As dispatch counts them: _judge_sendable().
+    select deliveries.delivery ->> 'route',
+           octet_length(deliveries.delivery ->> 'record') + octet_length(deliveries.delivery ->> 'ordering_key') + 400 as bytes
+    into v_route, v_bytes
+    from jsonb_array_elements(p_deliveries) as deliveries (delivery)
+    order by bytes desc nulls last
+    limit 1;
+    if v_bytes > v_limit then
+        raise exception 'its delivery for route % has % bytes, more than the % that one may have', v_route, v_bytes, v_limit
+            using errcode = 'CS037',
+                  hint = 'It would go dead as too_large. npm run ops -- dry-run --whole asks the function itself what it would make of it.';
+    end if;
+    if octet_length(p_deliveries::text) > v_limit then
+        raise exception 'its % deliveries make a request of % bytes, more than the % that pg_net may be given',
+            jsonb_array_length(p_deliveries), octet_length(p_deliveries::text), v_limit
+            using errcode = 'CS048',
+                  hint = 'Each fits into a request of its own, and is sent. npm run ops -- dry-run --whole asks the function itself about all.';
+    end if;
 end;
 $$;
 
@@ -1348,14 +1377,38 @@ begin
     -- Captured and read as ever, and undone: the variable stays, the deliveries do not.
     begin
         v_ids := array(select * from crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows));
-        select jsonb_agg(crm_sync._dry_delivery(deliveries, built.record, built.ordering_key) order by deliveries.delivery_id)
-        into v_deliveries
-        from crm_sync._build_records(v_ids) as built
-        join crm_sync.deliveries on deliveries.delivery_id = built.delivery_id;
+        v_deliveries := (
+            select jsonb_agg(read.delivery order by read.delivery_id)
+            from (
+                select deliveries.delivery_id, crm_sync._dry_read(deliveries) as delivery
+                from crm_sync.deliveries
+                where deliveries.delivery_id = any (v_ids)
+            ) as read
+            where read.delivery is not null);
         raise exception 'undone' using errcode = 'CS099';
     exception when sqlstate 'CS099' then
         return v_deliveries;
     end;
+end;
+$$;
+
+create or replace function crm_sync._dry_read(p_delivery crm_sync.deliveries)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select crm_sync._dry_delivery(p_delivery, built.record, built.ordering_key)
+        from crm_sync._records(p_delivery.table_name, p_delivery.route, array[p_delivery.delivery_id]) as built
+    );
+exception when others then
+    -- In dispatch it is a fault, and the delivery waits. The cause may quote the row, which an operator may not see.
+    raise exception 'row % of % fires route %, but its record could not be read: %',
+        p_delivery.row_id, p_delivery.table_name, p_delivery.route,
+        concat_ws(': ', 'SQLSTATE ' || sqlstate, crm_sync._harmless_message(sqlstate, sqlerrm))
+        using errcode = 'CS047',
+              hint = 'While this lasts its deliveries wait. What is read beside the row: select route, joined from crm_sync.attachments;';
 end;
 $$;
 
@@ -1409,7 +1462,16 @@ end;
 $$;
 
 comment on function crm_sync.dry_run(regclass, text, text) is
-    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 too large for pg_net.';
+    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 a delivery is too large to be sent, CS047 a record can not be read, CS048 all of them together are too large for one request to pg_net.';
+
+comment on function crm_sync.dry_run_request(regclass, text, text) is
+    'The same question for who asks the function by themselves (npm run ops -- dry-run --whole): its answer holds the values in clear, which pg_net''s tables must not. POST the body, byte by byte, with these headers to the url within 2 minutes. Leaves a line in crm_sync.operations. Safe to repeat. Role: owner. Errors: as dry_run(), but for sizes.';
+
+comment on function crm_sync._dry_deliveries(text, text) is 'What the routes of a row would capture and read now, as the envelope holds it; null: none fires. Leaves nothing. Raises CS029: no such row, CS047: a record can not be read.';
+
+comment on function crm_sync._dry_read(crm_sync.deliveries) is 'A delivery as such an envelope holds it, its record read now; null: its row is gone. Raises CS047: it can not be read; the message has no value of the row.';
+
+comment on function crm_sync._require_postable(jsonb) is 'Raises CS037 for a delivery that dispatch would not send, CS048 for more than one request to pg_net may hold.';
 
 comment on function crm_sync._dry_envelope(jsonb, jsonb) is 'What is posted to the function: deliveries, and that it shall send none of them.';
 
@@ -1419,6 +1481,7 @@ comment on function crm_sync._dry_run_answer(uuid) is 'The results of a dry run 
 
 revoke all on function crm_sync.dry_run(regclass, text, text), crm_sync.dry_run_request(regclass, text, text),
     crm_sync._dry_run_body(regclass, text, jsonb), crm_sync._dry_deliveries(text, text),
+    crm_sync._dry_read(crm_sync.deliveries), crm_sync._require_postable(jsonb),
     crm_sync.dry_run_result(uuid), crm_sync._dry_run_answer(uuid),
     crm_sync._dry_envelope(jsonb, jsonb), crm_sync._dry_delivery(crm_sync.deliveries, jsonb, text) from public;
 
@@ -1490,7 +1553,7 @@ begin
             where deliveries.delivery_id = any (v_ids)
         ) as made
         left join lateral (
-            select made.delivery where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
+            select made.delivery where octet_length(made.delivery::text) + 2 < v_settings.max_delivery_bytes
         ) as fitting on true
     ) as sized
     where sized.bytes < v_settings.max_delivery_bytes;

@@ -64,7 +64,7 @@ begin
             where deliveries.delivery_id = any (v_ids)
         ) as made
         left join lateral (
-            select made.delivery where octet_length(made.delivery::text) < v_settings.max_delivery_bytes
+            select made.delivery where octet_length(made.delivery::text) + 2 < v_settings.max_delivery_bytes
         ) as fitting on true
     ) as sized
     where sized.bytes < v_settings.max_delivery_bytes;
