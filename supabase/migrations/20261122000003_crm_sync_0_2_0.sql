@@ -1931,12 +1931,17 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_email  text := nullif(lower(btrim(p_email)), '');
-    v_phone  text := crm_sync._phone_digits(p_phone);
+    v_email    text := nullif(lower(btrim(p_email)), '');
+    v_phone    text := crm_sync._phone_digits(p_phone);
+    v_is_short boolean := crm_sync.is_present(p_phone) and coalesce(length(v_phone), 0) < 6;
 begin
-    if v_email is null and coalesce(length(v_phone), 0) < 6 then
+    -- Also beside an email: who has entered 0 for a phone would be this person.
+    if v_is_short or (v_email is null and v_phone is null) then
         raise exception 'whom? An email, or a phone of at least six digits, finds a person'
-            using errcode = 'CS026', hint = 'select * from crm_sync.export_person(p_email => ''…'');';
+            using errcode = 'CS026', hint = case
+                when v_is_short then 'The phone is too short: give all of it, or leave it null.'
+                else 'select * from crm_sync.export_person(p_email => ''…'');'
+            end;
     end if;
     -- A row that told of them once may be somebody else's by now: of it, what told of them, and no more.
     return query
@@ -2025,7 +2030,13 @@ begin
 end;
 $$;
 
-comment on function crm_sync._people(text, text) is 'Rows of a person, and rows that told of them once, with the deliveries that tell of them. Raises CS026 for neither email nor phone.';
+comment on function crm_sync.export_person(text, text, text) is
+    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, and each delivery that tells of them with its record, as long as that is kept. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
+
+comment on function crm_sync.erase_person(text, text, boolean, text) is
+    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
+
+comment on function crm_sync._people(text, text) is 'Rows of a person, and rows that told of them once, with the deliveries that tell of them. Raises CS026 for neither email nor phone, or a phone that is too short to be one person''s.';
 
 comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger, or whose changes that capture missed, hold this email or phone.';
 
