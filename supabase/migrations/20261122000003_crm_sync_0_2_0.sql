@@ -1863,7 +1863,8 @@ declare
     v_row_ids    text[];
     v_own        bigint[];
     v_deliveries bigint[];
-    v_count      int;
+    v_rows       int;
+    v_missed     int;
 begin
     -- Looked for once: it reads the whole ledger.
     with people as materialized (select * from crm_sync._people(p_email, p_phone))
@@ -1883,15 +1884,20 @@ begin
     ) as rows
     where to_regclass(rows.table_name) is not null
       and crm_sync._rows(rows.table_name, array[rows.row_id]) <> '[]';
-    get diagnostics v_count = row_count;
+    get diagnostics v_rows = row_count;
     return query
     select 'delivery', deliveries.table_name, deliveries.row_id, deliveries.delivery_id, deliveries.route, deliveries.destination,
            deliveries.status, deliveries.captured_at, deliveries.finished_at, deliveries.record
     from crm_sync.deliveries
     where deliveries.delivery_id = any (v_deliveries)
     order by deliveries.delivery_id;
+    return query
+    select 'missed change', missed.table_name, missed.row_id, null::bigint, null::text, null::text, null::text,
+           missed.missed_at, null::timestamptz, missed.change
+    from crm_sync._missed_changes_of(v_tables, v_row_ids, nullif(lower(btrim(p_email)), ''), crm_sync._phone_digits(p_phone)) as missed;
+    get diagnostics v_missed = row_count;
     perform crm_sync._note_operation(
-        'export_person', crm_sync._found_by(p_email, p_phone), v_count + cardinality(v_deliveries), p_note);
+        'export_person', crm_sync._found_by(p_email, p_phone), v_rows + cardinality(v_deliveries) + v_missed, p_note);
 end;
 $$;
 
@@ -2015,6 +2021,33 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._missed_changes_of(p_own_tables text[], p_own_row_ids text[], p_email text, p_phone text)
+returns table (table_name text, row_id text, missed_at timestamptz, change jsonb)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Of their own row all of it; of others only what tells of them: the rest may be somebody else's.
+    return query
+    select changes.table_name, changes.row_id, changes.failed_at, jsonb_object_agg(images.name, images.image)
+    from (
+        select failures.capture_failure_id, failures.table_name, failures.failed_at, ids.row_id, ids.position,
+               failures.old_rows -> (ids.position - 1)::int as old_row, failures.new_rows -> (ids.position - 1)::int as new_row,
+               exists (
+                   select from unnest(p_own_tables, p_own_row_ids) as own (table_name, row_id)
+                   where own.table_name = failures.table_name and own.row_id = ids.row_id) as is_own
+        from crm_sync.capture_failures as failures
+        cross join unnest(failures.row_ids) with ordinality as ids (row_id, position)
+    ) as changes
+    cross join lateral (values ('old', changes.old_row), ('new', changes.new_row)) as images (name, image)
+    where images.image is not null
+      and (changes.is_own or crm_sync._tells_of_person(images.image, p_email, p_phone))
+    group by changes.capture_failure_id, changes.position, changes.table_name, changes.row_id, changes.failed_at
+    order by changes.capture_failure_id, changes.position;
+end;
+$$;
+
 create or replace function crm_sync._tells_of_person(p_record jsonb, p_email text, p_phone text)
 returns boolean
 language plpgsql
@@ -2031,7 +2064,7 @@ end;
 $$;
 
 comment on function crm_sync.export_person(text, text, text) is
-    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, and each delivery that tells of them with its record, as long as that is kept. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
+    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, each delivery that tells of them with its record, as long as that is kept, and, as kind ''missed change'', what capture could not write yet: data has the row before it, old, and after it, new, where they tell of them. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
 
 comment on function crm_sync.erase_person(text, text, boolean, text) is
     'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
@@ -2040,11 +2073,14 @@ comment on function crm_sync._people(text, text) is 'Rows of a person, and rows 
 
 comment on function crm_sync._rows_told_of_person(text, text) is 'Rows whose records in the ledger, or whose changes that capture missed, hold this email or phone.';
 
+comment on function crm_sync._missed_changes_of(text[], text[], text, text) is
+    'Changes that capture missed, of these rows, or of others where they hold this email (lower case) or phone (digits); old and new as far as they do.';
+
 comment on function crm_sync._tells_of_person(jsonb, text, text) is 'Whether a record holds this email (lower case) or phone (digits) in one of the columns for them, at any depth.';
 
 revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
     crm_sync._people(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
-    crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
+    crm_sync._missed_changes_of(text[], text[], text, text), crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
 
 -- sql/crm_sync/09_operate/purge.sql
 
