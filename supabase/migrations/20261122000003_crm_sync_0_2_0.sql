@@ -763,6 +763,62 @@ revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestampt
     crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
     crm_sync._end_probes(timestamptz) from public;
 
+-- sql/crm_sync/07_retry/settle.sql
+
+create or replace function crm_sync._after_settle(p_delivery_ids bigint[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_group record;
+begin
+    update crm_sync.destinations
+    set last_delivered_at = p_now
+    where destinations.destination in (
+        select deliveries.destination from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+    );
+    -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
+    -- the dead ones that a newer delivery of the row stands for.
+    with superseded as materialized (
+        select older.delivery_id, older.status, newer.delivery_id as superseded_by
+        from crm_sync.deliveries as newer
+        cross join lateral (
+            select deliveries.delivery_id, deliveries.status, deliveries.covered_by, deliveries.claimed_at
+            from crm_sync.deliveries
+            where deliveries.row_id = newer.row_id
+              and deliveries.table_name = newer.table_name
+              and deliveries.route = newer.route
+              and deliveries.delivery_id <> newer.delivery_id
+            -- Row by row, and by the row's index alone: as a join it was planned as each with each; with a word on the status
+            -- in here, all that waits was looked through for each.
+            offset 0
+        ) as older
+        where newer.delivery_id = any (p_delivery_ids)
+          and (
+              (older.status = 'pending' and older.covered_by = newer.delivery_id
+               and (newer.status = 'delivered' or (newer.status = 'dead' and older.claimed_at is null)))
+              or (newer.status in ('delivered', 'dead') and older.status = 'dead' and older.delivery_id < newer.delivery_id)
+          )
+    )
+    update crm_sync.deliveries
+    set status = 'superseded', superseded_by = superseded.superseded_by, finished_at = p_now, is_parked = false
+    from superseded
+    -- What an operator has cancelled or sent again meanwhile stays so.
+    where deliveries.delivery_id = superseded.delivery_id and deliveries.status = superseded.status;
+    perform crm_sync._recapture_mended(p_delivery_ids);
+    for v_group in
+        select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.destination
+    loop
+        perform crm_sync._wake_keys(v_group.destination, v_group.keys);
+    end loop;
+end;
+$$;
+
 -- sql/crm_sync/08_reconcile/lost.sql
 
 -- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
@@ -2112,8 +2168,8 @@ $$;
 create or replace function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
 language plpgsql
--- By the index, whatever the statistics say.
-set search_path = pg_catalog, pg_temp set enable_seqscan = 'off'
+-- By the index, and no further than the batch, whatever the statistics say.
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'off' set enable_bitmapscan = 'off'
 as $$
 declare
     v_settings crm_sync.settings;
@@ -2133,6 +2189,7 @@ begin
         where envelopes.envelope_id in (
             select old.envelope_id from crm_sync.envelopes as old
             where old.settled_at < p_now - v_settings.keep_trace
+            order by old.settled_at
             limit p_batch
         )
         returning 1
@@ -2176,6 +2233,7 @@ begin
         where deliveries.record is not null
           and deliveries.finished_at < greatest(p_dead_before, p_delivered_before)
           and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
+        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     )
@@ -2200,6 +2258,7 @@ begin
     with old as materialized (
         select deliveries.delivery_id from crm_sync.deliveries
         where deliveries.record is null and deliveries.finished_at < p_before
+        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     ),

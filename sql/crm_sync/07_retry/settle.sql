@@ -227,22 +227,22 @@ begin
         select older.delivery_id, older.status, newer.delivery_id as superseded_by
         from crm_sync.deliveries as newer
         cross join lateral (
-            select deliveries.delivery_id, deliveries.status
+            select deliveries.delivery_id, deliveries.status, deliveries.covered_by, deliveries.claimed_at
             from crm_sync.deliveries
             where deliveries.row_id = newer.row_id
               and deliveries.table_name = newer.table_name
               and deliveries.route = newer.route
               and deliveries.delivery_id <> newer.delivery_id
-              and (
-                  (deliveries.status = 'pending' and deliveries.covered_by = newer.delivery_id
-                   and (newer.status = 'delivered' or (newer.status = 'dead' and deliveries.claimed_at is null)))
-                  or (newer.status in ('delivered', 'dead') and deliveries.status = 'dead'
-                      and deliveries.delivery_id < newer.delivery_id)
-              )
-            -- Row by row, by the index: as a join it was planned as each with each.
+            -- Row by row, and by the row's index alone: as a join it was planned as each with each; with a word on the status
+            -- in here, all that waits was looked through for each.
             offset 0
         ) as older
         where newer.delivery_id = any (p_delivery_ids)
+          and (
+              (older.status = 'pending' and older.covered_by = newer.delivery_id
+               and (newer.status = 'delivered' or (newer.status = 'dead' and older.claimed_at is null)))
+              or (newer.status in ('delivered', 'dead') and older.status = 'dead' and older.delivery_id < newer.delivery_id)
+          )
     )
     update crm_sync.deliveries
     set status = 'superseded', superseded_by = superseded.superseded_by, finished_at = p_now, is_parked = false

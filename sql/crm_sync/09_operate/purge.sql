@@ -26,8 +26,8 @@ $$;
 create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
 language plpgsql
--- By the index, whatever the statistics say.
-set search_path = pg_catalog, pg_temp set enable_seqscan = 'off'
+-- By the index, and no further than the batch, whatever the statistics say.
+set search_path = pg_catalog, pg_temp set enable_seqscan = 'off' set enable_bitmapscan = 'off'
 as $$
 declare
     v_settings crm_sync.settings;
@@ -47,6 +47,7 @@ begin
         where envelopes.envelope_id in (
             select old.envelope_id from crm_sync.envelopes as old
             where old.settled_at < p_now - v_settings.keep_trace
+            order by old.settled_at
             limit p_batch
         )
         returning 1
@@ -90,6 +91,7 @@ begin
         where deliveries.record is not null
           and deliveries.finished_at < greatest(p_dead_before, p_delivered_before)
           and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
+        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     )
@@ -114,6 +116,7 @@ begin
     with old as materialized (
         select deliveries.delivery_id from crm_sync.deliveries
         where deliveries.record is null and deliveries.finished_at < p_before
+        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     ),

@@ -4,6 +4,7 @@ import pg from "pg";
 export interface Scan {
   /** Seq Scan, Index Scan, Bitmap Heap Scan …, or a join that threw rows away. */
   kind: string;
+  /** With its schema; the index's name where it stands alone. */
   table: string | null;
   index: string | null;
   /** Rows that were read from the table, also those that a filter then removed, in all loops. */
@@ -66,7 +67,10 @@ function scansIn(message: string): Scan[] {
   };
   const statement = text.trim().replace(/\s+/g, " ").slice(0, 90);
   return nodesOf(plan).flatMap((node) => {
-    const table = node["Relation Name"];
+    // A bitmap's index names no table.
+    const table = node["Relation Name"]
+      ? `${node.Schema}.${node["Relation Name"]}`
+      : node["Index Name"];
     const thrownAway = node["Rows Removed by Join Filter"];
     const isScan = table !== undefined && node["Node Type"].includes("Scan");
     if (!isScan && thrownAway === undefined) return [];
@@ -77,7 +81,7 @@ function scansIn(message: string): Scan[] {
       : (thrownAway ?? 0);
     return {
       kind: node["Node Type"],
-      table: isScan ? `${node.Schema}.${table}` : null,
+      table: isScan ? table : null,
       index: node["Index Name"] ?? null,
       rows: read * (node["Actual Loops"] ?? 1),
       statement,
