@@ -188,8 +188,15 @@ function complaint(
   receiversText: () => string,
 ): string {
   if (errorCode === "redirect") return `${destination} redirects; redirects are not followed`;
-  const text = receiversText();
-  return shorten(`${destination} answered ${status}${text ? `: ${text}` : ""}`);
+  const answered = `${destination} answered ${status}`;
+  let text: string;
+  try {
+    text = receiversText();
+  } catch {
+    // Its words are a stranger's. Whatever they do to us, what it answered holds.
+    return `${answered}; its words could not be kept`;
+  }
+  return shorten(text ? `${answered}: ${text}` : answered);
 }
 
 function refused({ refusals, fault }: Extract<Prepared, { refusals: unknown }>): Verdict {

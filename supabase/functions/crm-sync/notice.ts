@@ -46,22 +46,22 @@ async function call(
     const { errorCode, error } = target;
     return { outcome: "misconfigured", status: null, error_code: errorCode, error };
   }
+  const signal = AbortSignal.timeout(CALL_MS);
+  let response: Response;
   try {
-    const signal = AbortSignal.timeout(CALL_MS);
-    const response = await fetch(target.url, { ...request, redirect: "manual", signal });
-    await response.body?.cancel();
-    const { status } = response;
-    const { outcome, errorCode } = classify(status, { conflictIsDelivered: false });
-    const error = outcome === "delivered" ? null : `the ${kind}'s receiver answered ${status}`;
-    return { outcome, status, error_code: errorCode, error };
+    response = await fetch(target.url, { ...request, redirect: "manual", signal });
   } catch (error) {
-    return {
-      outcome: "retry",
-      status: null,
-      error_code: "network",
-      error: describeNetworkError(error),
-    };
+    const [errorCode, text] = signal.aborted
+      ? ["receiver_timeout", `no answer within ${CALL_MS} ms; may have arrived`]
+      : ["network", describeNetworkError(error)];
+    return { outcome: "retry", status: null, error_code: errorCode, error: text };
   }
+  // What it says is of no interest, and how that ends is not either.
+  response.body?.cancel().catch(() => {});
+  const { status } = response;
+  const { outcome, errorCode } = classify(status, { conflictIsDelivered: false });
+  const error = outcome === "delivered" ? null : `the ${kind}'s receiver answered ${status}`;
+  return { outcome, status, error_code: errorCode, error };
 }
 
 /** The three characters that Slack reads as control characters (its guide "Formatting text"). */

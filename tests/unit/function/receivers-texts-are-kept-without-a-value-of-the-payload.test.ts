@@ -54,6 +54,83 @@ test.each([
   expect(kept(text)).toBe(expected);
 });
 
+/** As libraries and databases write a text, and what reads it in another encoding than it has. */
+const WRITINGS: [string, (text: string) => string][] = [
+  ["JSON", (text) => JSON.stringify(text).slice(1, -1)],
+  ["JSON in JSON in JSON", (text) => JSON.stringify(JSON.stringify(JSON.stringify(text)))],
+  ["JSON of .NET, all but letters", (text) => text.replace(/[^a-zA-Z0-9 ]/g, escapeUnit)],
+  ["JSON in ASCII, in capitals", (text) => text.replace(/[^ -~]/g, escapeUnit).toUpperCase()],
+  ["JavaScript", (text) => text.replace(/['"\\]/g, "\\$&").replaceAll("&", "\\x26")],
+  ["HTML by numbers", (text) => text.replace(/[^a-zA-Z0-9 ]/gu, (c) => `&#${c.codePointAt(0)};`)],
+  ["HTML by hexadecimals", (text) => text.replace(/[^a-zA-Z0-9 ]/gu, hexEntity)],
+  ["HTML by names", (text) => text.replace(/[éèçÉ'"&<>]/g, (c) => `&${NAMES[c]};`)],
+  ["HTML twice", (text) => text.replace(/[éèçÉ'"&<>]/g, (c) => `&amp;${NAMES[c]};`)],
+  ["a URL", encodeURIComponent],
+  ["a URL in a URL", (text) => encodeURIComponent(encodeURIComponent(text))],
+  ["a URL in Latin-1", (text) => text.replace(/[^a-zA-Z0-9]/g, (c) => `%${hex(c, 2)}`)],
+  ["SQL", (text) => text.replaceAll("'", "''")],
+  ["CSV", (text) => text.replaceAll('"', '""')],
+  ["Latin-1 read as UTF-8", (text) => text.replace(/[^ -~]/g, "\uFFFD")],
+  ["UTF-8 read as Latin-1", (text) => Buffer.from(text, "utf8").toString("latin1")],
+  ["letters and marks apart", (text) => text.normalize("NFD")],
+  ["without accents", (text) => text.normalize("NFD").replace(/\p{M}/gu, "")],
+];
+
+const NAMES: Record<string, string> = {
+  ...{ é: "eacute", è: "egrave", ç: "ccedil", É: "Eacute" },
+  ...{ "'": "apos", '"': "quot", "&": "amp", "<": "lt", ">": "gt" },
+};
+
+function hex(character: string, digits: number): string {
+  return (character.codePointAt(0) ?? 0).toString(16).padStart(digits, "0");
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${hex(unit, 4)}`;
+}
+
+function hexEntity(character: string): string {
+  return `&#x${hex(character, 1)};`;
+}
+
+test.each(WRITINGS)("written as %s", (_, write) => {
+  const values = {
+    full_name: "Aurélie D'Arc-Roçé",
+    company: 'Dupont & "Fils" <SARL>',
+    email: "jean+crm@example.test",
+  };
+  const said = redact(`no: ${write(Object.values(values).join(" ; "))}.`, values, []);
+  for (const part of ["Aur", "lie", "Arc", "Ro", "Dupont", "Fils", "SARL", "jean", "crm@"]) {
+    expect(said.toLowerCase()).not.toContain(part.toLowerCase());
+  }
+});
+
+/** The text is a receiver's, the values are whoever's fills in a form. */
+test.each([
+  ["backslashes", "\\".repeat(200), "\\".repeat(16_000)],
+  ["backslashes, shortened", `${"\\".repeat(20)}@example.test`, "\\".repeat(33)],
+  ["quotation marks", '"'.repeat(6_000), '"'.repeat(16_000)],
+  ["brackets", "(".repeat(20_000), "(".repeat(16_000)],
+  ["accents", "é".repeat(60_000), "é".repeat(8_000)],
+  ["one letter", `${"a".repeat(20_000)}b`, "a".repeat(16_000)],
+  ["white space", `a${" ".repeat(20_000)}b`, " ".repeat(16_000)],
+  ["digits", "0".repeat(20_000), "0 ".repeat(8_000)],
+  ["gaps of a phone", "06 12 34 56 78", `1${"(".repeat(16_000)}`],
+  ["escapes", "\\u0041".repeat(2_000), "\\u0041".repeat(2_500)],
+  ["per cents", "%41".repeat(6_000), "%".repeat(16_000)],
+  ["ampersands", "&amp;".repeat(4_000), "&amp;".repeat(3_000)],
+])("neither a value nor a text takes long: %s", (_, value, said) => {
+  const values = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, value + i]));
+  expect([...redact(said, values, [])].length).toBeLessThanOrEqual(500);
+});
+
+test("of a long value also what a receiver quotes of its beginning goes", () => {
+  const value = `Kanarienvogel ${"lorem ipsum dolor é ".repeat(1_500)}`;
+  expect(redact(`too long: ${value.slice(0, 200)}…`, { note: value }, [])).toBe(
+    "too long: <note>…",
+  );
+});
+
 test("overlapping values become one, named after the longest", () => {
   const overlapping = { a: "Jean Dupont", b: "Dupont Martin SARL" };
   expect(redact("<Jean Dupont Martin SARL>", overlapping, [])).toBe("<<b>>");
