@@ -141,6 +141,40 @@ $$;
 comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
     'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 the table could not be locked within 5 s. Role: owner of the table.';
 
+-- sql/crm_sync/05_capture/catalog.sql
+
+create or replace function crm_sync._changed_sql(p_table regclass, p_columns text[])
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- json, xml, point and their like have no equality that `is distinct from` can use, and an extension's, as hstore's, is
+    -- out of the search_path: compared as text.
+    select string_agg(
+        case when exists (
+                select from pg_catalog.pg_opclass as classes
+                where classes.opcdefault
+                  and classes.opcmethod = (select am.oid from pg_catalog.pg_am as am where am.amname = 'btree')
+                  and (classes.opcintype = types.oid or types.typbasetype = classes.opcintype)
+                  and exists (
+                      select from pg_catalog.pg_amop as members
+                      join pg_catalog.pg_operator as operators on operators.oid = members.amopopr
+                      where members.amopfamily = classes.opcfamily
+                        and members.amoplefttype = classes.opcintype and members.amoprighttype = classes.opcintype
+                        and operators.oprname = '=' and operators.oprnamespace = 'pg_catalog'::regnamespace
+                  )
+            ) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
+            then format('old.%1$I is distinct from new.%1$I', attributes.attname)
+            else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
+        end, ' or ' order by array_position(p_columns, attributes.attname::text))
+    from pg_catalog.pg_attribute as attributes
+    join pg_catalog.pg_type as types on types.oid = attributes.atttypid
+    where attributes.attrelid = p_table
+      and attributes.attname = any (p_columns)
+      and not attributes.attisdropped;
+$$;
+
 -- sql/crm_sync/05_capture/detach.sql
 
 -- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads

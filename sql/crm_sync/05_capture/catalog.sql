@@ -74,13 +74,21 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- json, xml, point and their like have no equality that `is distinct from` can use: compared as text.
+    -- json, xml, point and their like have no equality that `is distinct from` can use, and an extension's, as hstore's, is
+    -- out of the search_path: compared as text.
     select string_agg(
         case when exists (
                 select from pg_catalog.pg_opclass as classes
                 where classes.opcdefault
                   and classes.opcmethod = (select am.oid from pg_catalog.pg_am as am where am.amname = 'btree')
                   and (classes.opcintype = types.oid or types.typbasetype = classes.opcintype)
+                  and exists (
+                      select from pg_catalog.pg_amop as members
+                      join pg_catalog.pg_operator as operators on operators.oid = members.amopopr
+                      where members.amopfamily = classes.opcfamily
+                        and members.amoplefttype = classes.opcintype and members.amoprighttype = classes.opcintype
+                        and operators.oprname = '=' and operators.oprnamespace = 'pg_catalog'::regnamespace
+                  )
             ) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
             then format('old.%1$I is distinct from new.%1$I', attributes.attname)
             else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
