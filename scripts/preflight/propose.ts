@@ -77,7 +77,7 @@ function requestCall(
   return attachCall("request", requests, {
     orderingKey: `'request:' || new.${keyOf(requests)}`,
     fields: Object.keys(requests.columns),
-    condition: isNoDraft(requests, words),
+    ...isNoDraft(requests, words),
     joined: [
       ["customer", customerOf(customers, `this.${columnOf(requests, "customer_id")}`)],
       ["has_succeeded_payment", hasPaid ?? "false"],
@@ -310,8 +310,13 @@ function statusOf(requests: Match, words: StatusWords): Record<string, string> {
   return { status: `case when ${status} in (${list(drafts)}) then 'draft' else ${status} end` };
 }
 
-function isNoDraft(requests: Match, words: StatusWords): string {
-  return `${textOf(requests, "status", "new")} not in (${list(valuesOf(words, "draft"))})`;
+function isNoDraft(requests: Match, words: StatusWords): Pick<Call, "condition" | "rows"> {
+  const status = textOf(requests, "status", "new");
+  const drafts = valuesOf(words, "draft");
+  return {
+    condition: `crm_sync.is_present(${status}) and ${status} not in (${list(drafts)})`,
+    rows: `btrim(${status}) not in (${list(["", ...drafts])})`,
+  };
 }
 
 function sqlOf(match: Match, field: string, alias: string): string {

@@ -13,7 +13,7 @@ select crm_sync.attach(
     p_watched => array['customer_id', 'type_raccordement', 'usage', 'address', 'city', 'zip_code', 'phase', 'power_kva',
                        'is_viabilise', 'status'],
     p_ordering_key => $$'request:' || new.id$$,
-    p_condition => $$new.status <> 'draft'$$,
+    p_condition => $$crm_sync.is_present(new.status) and new.status <> 'draft'$$,
     -- Paid once, paid for ever: refunded counts, and so does a payment that the ledger has seen succeed.
     p_joined => $$jsonb_build_object(
         'customer', (

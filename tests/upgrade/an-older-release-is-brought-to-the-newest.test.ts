@@ -17,6 +17,11 @@ import { fixtureFolder, frozenVersions, loadFixture, pushRelease, readFixture } 
 /** Set once, by whoever installs; a new release may add rows, and change none. */
 const SETTINGS = ["routes", "destinations", "settings", "attachments", "related_attachments"];
 
+/** Conditions that the sample tables' own migration has stated anew since, on purpose. */
+const STATED_ANEW: Record<string, string> = {
+  "new.status <> 'draft'": "crm_sync.is_present(new.status) and new.status <> 'draft'",
+};
+
 describe.each(frozenVersions())("%s", (version) => {
   it("loses nothing: every row is there afterwards, with every value that it had", async () => {
     const { client, upgrade } = await openRelease(version);
@@ -25,7 +30,12 @@ describe.each(frozenVersions())("%s", (version) => {
     const after = await rowsOf(client, version);
     for (const [table, rows] of Object.entries(before)) {
       expect([table, rows.length]).not.toEqual([table, 0]);
-      expect(after[table], table).toEqual(rows.map((row) => expect.objectContaining(row)));
+      const wanted = rows.map((row) => {
+        const { condition } = row;
+        const anew = table === "crm_sync.attachments" && STATED_ANEW[String(condition)];
+        return expect.objectContaining(anew ? { ...row, condition: anew } : row);
+      });
+      expect(after[table], table).toEqual(wanted);
     }
     expect(await value(client, "select crm_sync.version()")).toBe(currentVersion());
   });
@@ -196,10 +206,12 @@ async function settled(client: pg.Client): Promise<void> {
 }
 
 /** By table, in the order of their text. */
-async function rowsOf(client: pg.Client, version: string): Promise<Record<string, object[]>> {
-  const rows: Record<string, object[]> = {};
+type Row = Record<string, unknown>;
+
+async function rowsOf(client: pg.Client, version: string): Promise<Record<string, Row[]>> {
+  const rows: Record<string, Row[]> = {};
   for (const table of Object.keys(readFixture(version).tables)) {
-    const { rows: found } = await client.query<{ row: object }>(
+    const { rows: found } = await client.query<{ row: Row }>(
       `select to_jsonb(one) as row from ${table} as one order by 1`,
     );
     rows[table] = found.map(({ row }) => row);

@@ -142,7 +142,9 @@ test("all words for a draft are drafts, and the function is told its own", () =>
   const sql = propose(matches, { draft: ["draft", "Brouillon"], succeeded: ["paid", "succeeded"] })
     .map((proposal) => proposal.sql)
     .join("\n");
-  expect(sql).toContain("new.status not in ('draft', 'Brouillon')");
+  expect(sql).toContain(
+    "crm_sync.is_present(new.status) and new.status not in ('draft', 'Brouillon')",
+  );
   expect(sql).toContain(
     "case when picked.status in ('Brouillon') then 'draft' else picked.status end",
   );
