@@ -1,4 +1,5 @@
-export type BodyStart = { text: string; cut: boolean };
+/** `cut`: there was more than this. `late`: because it did not come in time. */
+export type BodyStart = { text: string; cut: boolean; late: boolean };
 
 type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
@@ -7,14 +8,14 @@ const BUFFER_BYTES = 4_096;
 const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * The first `bytes` bytes of a body as text; `cut` says that there was more, or that it did not come
- * within `ms` milliseconds. What is left is cancelled. A connection that breaks counts as cut.
+ * The first `bytes` bytes of a body as text, or what of them comes within `ms` milliseconds. What is left is
+ * cancelled. A connection that breaks counts as cut.
  */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
-  limit: { bytes: number; ms?: number },
+  limit: { bytes: number; ms: number },
 ): Promise<BodyStart> {
-  if (!body) return { text: "", cut: false };
+  if (!body) return { text: "", cut: false, late: false };
   const reader = openReader(body);
   let bytes: Uint8Array = new Uint8Array(BUFFER_BYTES);
   let length = 0;
@@ -24,7 +25,11 @@ export async function readBody(
     cut = true;
     reader.cancel().catch(() => {});
   };
-  const timer = limit.ms === undefined ? undefined : setTimeout(stop, limit.ms);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stop();
+  }, limit.ms);
   try {
     for (let chunk = await reader.read(); !chunk.done && !cut; chunk = await reader.read()) {
       const kept = chunk.value.subarray(0, left);
@@ -39,7 +44,7 @@ export async function readBody(
   } finally {
     clearTimeout(timer);
   }
-  return { text: UTF_8.decode(bytes.subarray(0, length)), cut };
+  return { text: UTF_8.decode(bytes.subarray(0, length)), cut, late };
 }
 
 /** Into a small buffer of ours where the stream allows it: Deno's own takes 64 kB for each read of a short answer. */
@@ -80,8 +85,8 @@ export async function readResponse(
     return await readBody(response.body, limit);
   }
   try {
-    return { text: await response.text(), cut: false };
+    return { text: await response.text(), cut: false, late: false };
   } catch {
-    return { text: "", cut: true };
+    return { text: "", cut: true, late: false };
   }
 }

@@ -12,9 +12,12 @@ import { createSigner, type Signer, unsigned } from "./signature.ts";
 /** From the request's arrival; below pg_net's own limit of 20 s, above one call of 8 s. */
 const DEADLINE_MS = 15_000;
 
+/** For the whole of a body; the database sends one at once, and anybody can send one that never ends. */
+const BODY_MS = 5_000;
+
 /**
  * An envelope in, a signed answer with one result per delivery out: 200 all delivered, 207 not all,
- * 409 expired. A notice in, its one result out. Unsigned, for what is no envelope of ours: 400, 401, 405, 413, 500.
+ * 409 expired. A notice in, its one result out. Unsigned, for what is no envelope of ours: 400, 401, 405, 408, 413, 500.
  */
 export function createHandler(runtime: Runtime): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -42,7 +45,11 @@ async function handle(request: Request, runtime: Runtime): Promise<Response> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   const body = await readBody(request.body, {
     bytes: announced > ENVELOPE_LIMIT ? 0 : ENVELOPE_LIMIT,
+    ms: BODY_MS,
   });
+  if (body.late) {
+    return refuse(runtime, 408, "too_slow", `an envelope is here within ${BODY_MS} ms`);
+  }
   if (body.cut) {
     return refuse(runtime, 413, "too_large", `an envelope has at most ${ENVELOPE_LIMIT} bytes`);
   }

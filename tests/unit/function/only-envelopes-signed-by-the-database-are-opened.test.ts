@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringifyJson } from "../../../supabase/functions/crm-sync/json.ts";
 import {
   delivery,
@@ -147,6 +147,45 @@ describe("while secrets are exchanged", () => {
     const foreign = signed(body, { secret: OTHER_SECRET })["webhook-signature"];
     const both = { ...headers, "webhook-signature": `${foreign} ${headers["webhook-signature"]}` };
     expect((await answerTo(both)).status).toBe(200);
+  });
+});
+
+describe("a caller who never ends what is to be verified", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test.each([
+    ["sends a byte a second", true],
+    ["sends nothing more", false],
+  ])("and %s is refused after five seconds", async (_, drips) => {
+    let isCancelled = false;
+    let drip: ReturnType<typeof setInterval>;
+    const slow = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode("{"));
+        if (drips) drip = setInterval(() => controller.enqueue(new Uint8Array([32])), 1_000);
+      },
+      cancel() {
+        clearInterval(drip);
+        isCancelled = true;
+      },
+    });
+    const { handler, calls, lines } = functionUnderTest();
+    const init = { method: "POST", headers: signed(body), body: slow, duplex: "half" };
+    const answer = handler(new Request("https://function.test/", init as RequestInit));
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(isCancelled).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    const { status, ...response } = await answer.then(async (one) => ({
+      status: one.status,
+      json: await one.json(),
+    }));
+    expect({ status, ...response, calls, lines }).toEqual(refusedWith("too_slow", 408));
+    expect(isCancelled).toBe(true);
   });
 });
 
