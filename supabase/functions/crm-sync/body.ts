@@ -75,18 +75,10 @@ function grown(bytes: Uint8Array, needed: number): Uint8Array {
   return longer;
 }
 
-/** readBody for a response; a short one of known length takes the runtime's own, cheaper way. */
+/** readBody for a response. Whatever length it announces: text() would wait for that until the call's own limit. */
 export async function readResponse(
   response: Response,
   limit: { bytes: number; ms: number },
 ): Promise<BodyStart> {
-  const length = Number(response.headers.get("content-length") ?? Number.NaN);
-  if (response.headers.has("content-encoding") || !(length <= limit.bytes)) {
-    return await readBody(response.body, limit);
-  }
-  try {
-    return { text: await response.text(), cut: false, late: false };
-  } catch {
-    return { text: "", cut: true, late: false };
-  }
+  return await readBody(response.body, limit);
 }

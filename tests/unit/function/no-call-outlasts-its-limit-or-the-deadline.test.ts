@@ -37,6 +37,20 @@ test.each([
   expect(results[0]).toMatchObject({ outcome, status });
 });
 
+test("nor does one that has announced more than it sends hold up the others", async () => {
+  const begun = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
+    pull: () => new Promise(() => {}),
+  });
+  const { send } = functionUnderTest({
+    answering: () => new Response(begun, { headers: { "content-length": "10" } }),
+  });
+  const started = performance.now();
+  const { results } = await send(envelope([delivery()]));
+  expect(results[0]).toMatchObject({ outcome: "delivered", status: 200 });
+  expect(performance.now() - started).toBeLessThan(3_000);
+});
+
 test("what could end after the deadline is not started", async () => {
   let now = 1_000_000;
   const { send, calls } = functionUnderTest({
