@@ -39,7 +39,7 @@ export function propose(matches: readonly Match[], words: StatusWords): Proposal
   return [
     ...(leads ? [leadCall(leads)] : []),
     ...(requests ? [requestCall(requests, customers, payments, words)] : []),
-    ...(requests && customers ? [relatedCall(customers, requests, words)] : []),
+    ...(requests && customers ? [relatedCall(customers, requests, payments, words)] : []),
     ...(payments
       ? [
           creationCall("payment_session", payments, requests, customers),
@@ -65,7 +65,7 @@ function requestCall(
   payments: Match | undefined,
   words: StatusWords,
 ): Proposal {
-  const paid = payments?.faults.length === 0 ? payments : undefined;
+  const paid = withoutFault(payments);
   const hasPaid =
     paid &&
     `exists (
@@ -82,12 +82,19 @@ function requestCall(
       ["customer", customerOf(customers, `this.${columnOf(requests, "customer_id")}`)],
       ["has_succeeded_payment", hasPaid ?? "false"],
     ],
-    doubts: paid ? [] : ["no payments to look at: every request is told as pending"],
-    questions: [...joinFaults(customers, "customers"), ...unknownWord(words, "draft", requests)],
+    doubts: paid
+      ? unknownWord(words, "refunded", paid)
+      : ["no payments to look at: every request is told as pending"],
+    questions: [...joinFaults(customers, "customers"), ...unknownInRequests(requests, paid, words)],
   });
 }
 
-function relatedCall(customers: Match, requests: Match, words: StatusWords): Proposal {
+function relatedCall(
+  customers: Match,
+  requests: Match,
+  payments: Match | undefined,
+  words: StatusWords,
+): Proposal {
   const watched = Object.values(customers.columns).filter((column) => column !== null);
   const sql = `select crm_sync.attach_related(
     ${literal(customers.table.qualified)}, 'request', ${literal(requests.table.qualified)},
@@ -98,7 +105,7 @@ function relatedCall(customers: Match, requests: Match, words: StatusWords): Pro
   const reasons = [
     ...requests.questions,
     ...requests.faults,
-    ...unknownWord(words, "draft", requests),
+    ...unknownInRequests(requests, withoutFault(payments), words),
   ];
   const broken = reasons.length > 0 ? ["the request's call above is commented out"] : [];
   return {
@@ -369,6 +376,18 @@ function unknownWord(words: StatusWords, word: StatusWord, match: Match): string
   return [
     `which ${columnOf(match, "status")} of ${match.table.qualified} means ${word}? None of the values that were seen is known`,
   ];
+}
+
+/** A request whose payment is not known as such would be told pending for ever. */
+function unknownInRequests(requests: Match, paid: Match | undefined, words: StatusWords): string[] {
+  return [
+    ...unknownWord(words, "draft", requests),
+    ...(paid ? unknownWord(words, "succeeded", paid) : []),
+  ];
+}
+
+function withoutFault(match: Match | undefined): Match | undefined {
+  return match?.faults.length === 0 ? match : undefined;
 }
 
 function list(values: string[]): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { matchTables, type Table } from "../../../scripts/preflight/match.ts";
-import { propose } from "../../../scripts/preflight/propose.ts";
+import { propose, type StatusWords } from "../../../scripts/preflight/propose.ts";
 
 const CATEGORIES: Record<string, string> = {
   text: "S",
@@ -149,6 +149,36 @@ test("all words for a draft are drafts, and the function is told its own", () =>
     "case when picked.status in ('Brouillon') then 'draft' else picked.status end",
   );
   expect(sql).toContain("(old.status in ('paid', 'succeeded')) is not true");
+});
+
+test("without a known word for a payment that succeeded no call asks for one", () => {
+  const matches = [
+    ...requestsWith({ client_id: "uuid" }, ["client_id"]),
+    ...matchTables([table("payments", { ...PAYMENTS, amount: "integer" })]),
+  ];
+  const question =
+    "which status of public.payments means succeeded? None of the values that were seen is known";
+  const calls = (words: StatusWords) =>
+    propose(matches, { draft: ["draft"], ...words }).filter(({ route }) =>
+      /^request|^payment_status/.test(route),
+    );
+  const unknown = calls({});
+  expect(unknown.map(({ route, isCommentedOut }) => [route, isCommentedOut])).toEqual([
+    ["request", true],
+    ["request, by its customer", true],
+    ["payment_status", true],
+  ]);
+  expect(unknown[0]?.doubts).toContain(question);
+  expect(unknown[2]?.doubts).toContain(question);
+  const known = calls({ succeeded: ["réglé"] });
+  expect(known.map(({ isCommentedOut }) => isCommentedOut)).toEqual([false, false, false]);
+  expect(known[0]?.sql).toContain("paid.status in ('réglé', 'refunded')");
+  expect(known[0]?.doubts).toContain(
+    "which status of public.payments means refunded? None of the values that were seen is known",
+  );
+  expect(calls({ succeeded: ["paid"], refunded: ["refunded"] })[0]?.doubts.join()).not.toContain(
+    "refunded?",
+  );
 });
 
 test("a number that is told as text is written as text, a date that is no time is left out", () => {
