@@ -103,10 +103,15 @@ function describe(entity: Entity, table: Table, named: ReadonlyMap<Entity, Table
       continue;
     }
     taken.add(column.name);
-    if (one.isWhole && !/int/.test(column.type)) {
+    const isWhole = /int/.test(column.type);
+    if (one.unit && isWhole !== (one.unit === "minor")) {
+      const counts = one.unit === "minor" ? "whole cents" : "in the currency itself, as 19.90";
       match.questions.push(
-        `which unit is ${column.name} (${column.type}) in? The contract counts whole cents`,
+        `which unit is ${column.name} (${column.type}) in? The contract counts ${counts}`,
       );
+    }
+    if (one.kind === "time" && !isWithZone(column)) {
+      match.doubts.push(`${column.name} is ${column.type}: it is told as UTC`);
     }
   }
   match.faults.push(...faultsOf(table));
@@ -176,6 +181,10 @@ function fits({ type, category }: Column, kind: Kind): boolean {
     case "id":
       return "SN".includes(category) || type === "uuid";
   }
+}
+
+function isWithZone({ type }: Column): boolean {
+  return type === "timestamptz" || type.endsWith("with time zone");
 }
 
 /** A postal code that is a number can be told as text. */

@@ -10,8 +10,8 @@ export interface Wanted {
   words: readonly string[];
   /** Without it the route can not be attached. */
   isNeeded?: true;
-  /** The contract counts in minor units. */
-  isWhole?: true;
+  /** Money: the contract counts payments in minor units, orders in the currency itself. */
+  unit?: "minor" | "major";
 }
 
 export type Entity = "leads" | "customers" | "requests" | "payments" | "orders";
@@ -19,6 +19,7 @@ export type Entity = "leads" | "customers" | "requests" | "payments" | "orders";
 const text = (...words: string[]): Wanted => ({ kind: "text", words });
 const number = (...words: string[]): Wanted => ({ kind: "number", words });
 const needed = (wanted: Wanted): Wanted => ({ ...wanted, isNeeded: true });
+const price = (...words: string[]): Wanted => ({ ...needed(number(...words)), unit: "major" });
 
 const EMAIL = text("email", "mail", "courriel", "adresse_email", "email_address");
 const PHONE = text(
@@ -121,7 +122,7 @@ export const VOCABULARY: Record<
       ),
       amount: {
         ...needed(number("amount", "montant", "amount_cents", "montant_centimes")),
-        isWhole: true,
+        unit: "minor",
       },
       currency: text("currency", "devise"),
       status: STATUS,
@@ -139,8 +140,8 @@ export const VOCABULARY: Record<
       client_city: ofClient("city", "ville_client", ...CITY.words),
       product_name: text("product_name", "product", "produit", "nom_produit"),
       quantity: needed(number("quantity", "quantite", "qty")),
-      unit_price: needed(number("unit_price", "prix_unitaire", "price", "prix")),
-      total_amount: needed(number("total_amount", "total", "montant_total", "amount", "montant")),
+      unit_price: price("unit_price", "prix_unitaire", "price", "prix"),
+      total_amount: price("total_amount", "total", "montant_total", "amount", "montant"),
       status: STATUS,
       confirmed_at: {
         kind: "time",

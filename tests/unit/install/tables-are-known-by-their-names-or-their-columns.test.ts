@@ -6,9 +6,11 @@ const CATEGORIES: Record<string, string> = {
   text: "S",
   uuid: "U",
   integer: "N",
+  bigint: "N",
   numeric: "N",
   boolean: "B",
   timestamptz: "D",
+  "timestamp without time zone": "D",
   date: "D",
 };
 
@@ -80,6 +82,30 @@ test("an amount that is not whole is doubted, one of text more so", () => {
     "which unit is amount (numeric) in? The contract counts whole cents",
   ]);
   expect(doubtsOf("text")).toEqual(["amount is text, not number"]);
+});
+
+test("whole prices of an order may be cents, and a time without zone is taken for UTC", () => {
+  const of = (price: string, time: string) =>
+    matchTables([
+      table("orders", {
+        id: "uuid",
+        order_number: "text",
+        quantity: "integer",
+        unit_price: price,
+        total_amount: price,
+        status: "text",
+        confirmed_at: time,
+      }),
+    ])[0];
+  expect(of("numeric", "timestamptz")?.questions).toEqual([]);
+  expect(of("numeric", "timestamptz")?.doubts.join()).not.toContain("UTC");
+  expect(of("bigint", "timestamp without time zone")?.questions).toEqual([
+    "which unit is unit_price (bigint) in? The contract counts in the currency itself, as 19.90",
+    "which unit is total_amount (bigint) in? The contract counts in the currency itself, as 19.90",
+  ]);
+  expect(of("numeric", "timestamp without time zone")?.doubts).toContain(
+    "confirmed_at is timestamp without time zone: it is told as UTC",
+  );
 });
 
 test.each([
