@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { program } from "commander";
 import pg from "pg";
 import pc from "picocolors";
-import { EXIT, runProgram } from "./ops/errors.ts";
+import { EXIT, runProgram, wrongUsage } from "./ops/errors.ts";
 import { plural, printJson, printTable } from "./ops/output.ts";
 import { type Match, matchTables, type Table } from "./preflight/match.ts";
 import { COUNT_LIMIT, type Proposal, propose, type StatusWords } from "./preflight/propose.ts";
@@ -47,6 +47,12 @@ program
 await runProgram(program);
 
 async function preflight(databaseUrl: string, options: { json?: true }): Promise<void> {
+  if (!URL.canParse(databaseUrl) || !/^postgres(ql)?:$/.test(new URL(databaseUrl).protocol)) {
+    throw wrongUsage(
+      "the database URL is no URL of a database",
+      "postgresql://…, in quotes, and with signs such as # in its password percent-encoded.",
+    );
+  }
   const found = await readOnly(databaseUrl, async (client) => {
     const { rows: checks } = await client.query<Check>(sql("platform"));
     const { rows: tables } = await client.query<Table>(sql("tables"));

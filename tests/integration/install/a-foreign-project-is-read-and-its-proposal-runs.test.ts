@@ -191,6 +191,17 @@ it("an empty database is not ready, and no such database is told without its pas
   expect(none.stderr).not.toContain("obviously-fake");
 });
 
+it.each([
+  "no-url",
+  "https://db.example.test/postgres",
+  "postgresql://postgres:obviously-fake@[db/postgres",
+])("%s is wrong usage, and nobody is called", async (typed) => {
+  const { exitCode, stdout, stderr } = await script("preflight.ts", [typed]);
+  expect(stderr).toMatch(/^the database URL is no URL of a database\nhint: postgresql:\/\/…/);
+  expect(stderr).not.toContain("obviously-fake");
+  expect([exitCode, stdout]).toEqual([2, ""]);
+});
+
 async function buildForeign({ postgresUrl }: { postgresUrl: string }): Promise<void> {
   const sql = readFileSync(new URL("foreign-project.sql", import.meta.url), "utf8");
   await withClient(postgresUrl, (client) => client.query(sql));
