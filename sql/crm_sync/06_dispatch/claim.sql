@@ -1,5 +1,5 @@
 -- The one transition into in_flight. The caller holds the keys' locks and the rows; records are read here, in a
--- statement younger than both, and frozen: every attempt of a delivery sends the same body.
+-- statement younger than both, and frozen: every attempt of a delivery has the same.
 
 create type crm_sync.judged as (
     position                bigint,
