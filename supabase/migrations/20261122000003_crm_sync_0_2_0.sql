@@ -23,6 +23,9 @@ drop function if exists crm_sync._rows_changed_since(text, timestamptz, int);
 -- It may be told of which table.
 drop function if exists crm_sync.backfill(text, text[], timestamptz, int, text);
 
+-- It also finds what nobody can decide.
+drop function if exists crm_sync._missing_sql(crm_sync.attachments);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -34,6 +37,29 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
     select '0.2.0'
+$$;
+
+-- sql/crm_sync/02_settings/secrets.sql
+
+create or replace function crm_sync._function_access()
+returns crm_sync.function_access
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select row(
+            max(secrets.value) filter (where secrets.name = 'crm_sync_function_url'),
+            regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '[[:space:]]+')
+        )::crm_sync.function_access
+        from (
+            select decrypted.name, nullif(btrim(decrypted.decrypted_secret), '') as value
+            from vault.decrypted_secrets as decrypted
+            where decrypted.name in ('crm_sync_function_url', 'crm_sync_signing_secret')
+        ) as secrets
+    );
+end;
 $$;
 
 -- sql/crm_sync/03_routes/routes_of_tables.sql
@@ -58,15 +84,6 @@ revoke all on function crm_sync._attached_tables() from public;
 
 create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
     using (false);
-
--- sql/crm_sync/04_ledger/deliveries.sql
-
--- What is past retention: first the record goes, much later the rest. Each finished delivery is in one of the two.
-create index deliveries_with_record_idx on crm_sync.deliveries (finished_at)
-    where finished_at is not null and record is not null;
-
-create index deliveries_without_record_idx on crm_sync.deliveries (finished_at)
-    where finished_at is not null and record is null;
 
 -- sql/crm_sync/04_ledger/delivery_attempts.sql
 
@@ -143,6 +160,21 @@ comment on function crm_sync.attach(regclass, text, text[], text, text, text, te
 
 -- sql/crm_sync/05_capture/catalog.sql
 
+-- Reads the catalog for attach(): names, primary keys, and how two values of a column are compared.
+
+create or replace function crm_sync._table_name(p_table regclass)
+returns text
+language sql
+stable
+-- Or a name would be quoted that stands unquoted in the ledger.
+set search_path = pg_catalog, pg_temp set quote_all_identifiers = 'off'
+as $$
+    select format('%I.%I', namespaces.nspname, classes.relname)
+    from pg_catalog.pg_class as classes
+    join pg_catalog.pg_namespace as namespaces on namespaces.oid = classes.relnamespace
+    where classes.oid = p_table;
+$$;
+
 create or replace function crm_sync._changed_sql(p_table regclass, p_columns text[])
 returns text
 language sql
@@ -150,7 +182,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
     -- json, xml, point and their like have no equality that `is distinct from` can use, and an extension's, as hstore's, is
-    -- out of the search_path: compared as text.
+    -- out of the search_path: compared as text. So are intervals: a month is equal to thirty days.
     select string_agg(
         case when exists (
                 select from pg_catalog.pg_opclass as classes
@@ -164,7 +196,7 @@ as $$
                         and members.amoplefttype = classes.opcintype and members.amoprighttype = classes.opcintype
                         and operators.oprname = '=' and operators.oprnamespace = 'pg_catalog'::regnamespace
                   )
-            ) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
+            ) and types.typname <> 'interval' or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
             then format('old.%1$I is distinct from new.%1$I', attributes.attname)
             else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
         end, ' or ' order by array_position(p_columns, attributes.attname::text))
@@ -316,7 +348,8 @@ returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
-set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
+set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set plan_cache_mode = 'force_generic_plan'
 as %L;
 $sql$,
         crm_sync._generated_name('capture', p_table_name),
@@ -375,6 +408,7 @@ create or replace function crm_sync.%I(
 returns setof bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as %L;
 $sql$,
         crm_sync._generated_name('recapture', p_table_name),
@@ -430,6 +464,7 @@ create or replace function crm_sync.%I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as %L;
 $sql$,
         crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
@@ -556,6 +591,8 @@ as $$
 declare
     v_attachment crm_sync.attachments;
 begin
+    -- One at a time: two that replace the same function get into each other's way.
+    perform pg_advisory_xact_lock(1129467219, 1025);
     if to_regclass(p_table_name) is null then
         raise exception '% is gone', p_table_name
             using errcode = '42P01', hint = format('select crm_sync.forget(%L);', p_table_name);
@@ -796,6 +833,28 @@ revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestampt
     crm_sync._close_breaker(text, timestamptz), crm_sync._note_failures(text, int, text[], text[], text, timestamptz),
     crm_sync._open_breaker_if_failing(text, boolean, timestamptz), crm_sync._open_interval(int),
     crm_sync._end_probes(timestamptz) from public;
+
+-- sql/crm_sync/07_retry/mended.sql
+
+create or replace function crm_sync._recapture_if_changed(p_table_name text, p_row_id text, p_route text, p_told jsonb)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+declare
+    v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
+begin
+    -- No row, no columns to compare, or the same values: nothing was mended. As text: a record may hold 42 as "42".
+    if v_rows -> 0 is not null and exists (
+        select from jsonb_each_text(p_told) as told where v_rows -> 0 ->> told.key is distinct from told.value
+    ) then
+        perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows, array[p_route]);
+    end if;
+exception when others then
+    perform crm_sync._note_fault('mended row of ' || p_table_name, sqlstate, sqlerrm);
+end;
+$$;
 
 -- sql/crm_sync/07_retry/settle.sql
 
@@ -1109,7 +1168,35 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._reads_change(
+    p_table_name text, p_row_id text, p_route text, p_changed_in xid8, p_changed_at timestamptz
+)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Not yet read and not covered by one that was; or claimed with the change in sight. And not before it: a restored
+    -- database counts its transactions anew.
+    return (
+        select exists (
+            select from crm_sync.deliveries
+            where deliveries.row_id = p_row_id
+              and deliveries.table_name = p_table_name
+              and deliveries.route = p_route
+              -- Given up, or refused, since the change: it is not captured for it again.
+              and ((deliveries.claimed_at is null and deliveries.covered_by is null
+                    and (deliveries.status = 'pending'
+                         or (deliveries.status in ('dead', 'cancelled') and deliveries.captured_at >= p_changed_at)))
+                   or (pg_visible_in_snapshot(p_changed_in, deliveries.claimed_snapshot) and deliveries.claimed_at >= p_changed_at))
+        )
+    );
+end;
+$$;
+
 comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
+
+comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, has read it with that transaction''s change, whatever became of it, or was given up since.';
 
 revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
     crm_sync._reads_change(text, text, text, xid8, timestamptz) from public;
@@ -1167,12 +1254,41 @@ begin
         end if;
     end loop;
     perform crm_sync._repair_tables(v_quick, 100, p_since);
+    perform crm_sync._note_undecided(v_quick, p_since);
+end;
+$$;
+
+create or replace function crm_sync._note_undecided(p_table_names text[], p_since timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_attachment crm_sync.attachments;
+    v_count      bigint;
+begin
+    for v_attachment in select * from crm_sync.attachments where attachments.table_name = any (p_table_names) loop
+        begin
+            v_count := crm_sync._count_undecided(v_attachment, p_since);
+            if v_count > 0 then
+                perform crm_sync._note_fault(
+                    format('repair of %s for %s', v_attachment.table_name, v_attachment.route), 'CS030', format(
+                        '%s rows of %s changed while nothing could be stored, and may have fired %s before: left to a person, who sends them by backfill()',
+                        v_count, v_attachment.table_name, v_attachment.route));
+            end if;
+        exception when others then
+            perform crm_sync._note_fault('repair of ' || v_attachment.table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
 end;
 $$;
 
 comment on function crm_sync._repair_quick_tables(timestamptz) is 'The repair of the tables that can be searched at once; of the others a fault says that they were left.';
 
-revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz) from public;
+comment on function crm_sync._note_undecided(text[], timestamptz) is 'Says of which rows nobody can tell whether a change of theirs was lost.';
+
+revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz),
+    crm_sync._note_undecided(text[], timestamptz) from public;
 
 -- sql/crm_sync/09_operate/backfill.sql
 
@@ -1187,6 +1303,7 @@ language plpgsql
 security definer
 -- As capture reads rows, or a condition would hold here and not there.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_tables     text[] := crm_sync._tables_of_route(p_route, p_table);
@@ -1731,6 +1848,36 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._deliveries_telling_of(p_table regclass, p_row_id text)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[] := array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+    );
+    v_related    bigint[];
+begin
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
+        return v_ids;
+    end if;
+    -- What was read of this row into the records of others: of a customer into those of their requests and payments.
+    execute format(
+        'select array_agg(distinct telling.delivery_id)
+         from crm_sync.%I(array[$1]) as affected
+         join crm_sync.deliveries as own on own.row_id = affected.row_id and own.table_name = affected.target_table
+         join crm_sync.deliveries as telling on telling.ordering_key = own.ordering_key 
+          and (telling.claimed_at is not null or telling.status = ''pending'')',
+        crm_sync._generated_name('related', v_table_name)
+    ) into v_related using p_row_id;
+    return v_ids || v_related;
+end;
+$$;
+
 create or replace function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_row_id text)
 returns jsonb
 language sql
@@ -1762,6 +1909,7 @@ language plpgsql
 security definer
 -- As records are built, or the same time would read as another value.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -1773,7 +1921,9 @@ begin
     loop
         for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
         using
-            greatest(coalesce(p_since, '-infinity'), v_attachment.attached_at, clock_timestamp() - v_settings.keep_record_delivered),
+            greatest(
+                coalesce(p_since, '-infinity'), v_attachment.attached_at,
+                clock_timestamp() - least(v_settings.keep_record_delivered, v_settings.keep_trace)),
             greatest(v_attachment.attached_at, clock_timestamp() - v_settings.keep_trace)
         loop
             return next;
@@ -1782,7 +1932,7 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._missing_sql(p_attachment crm_sync.attachments)
+create or replace function crm_sync._missing_sql(p_attachment crm_sync.attachments, p_is_undecided boolean default false)
 returns text
 language plpgsql
 stable
@@ -1793,9 +1943,9 @@ declare
     v_compared text[] := array(
         select unnest(p_attachment.watched) intersect select unnest(p_attachment.columns) order by 1);
     v_is_state boolean := (select kind = 'state' from crm_sync.routes where routes.route = p_attachment.route);
-    -- A transition lies in the past, and no column says when: surely since then only where the whole row is younger.
+    -- What fires an event lies in the past, and no column says when: surely since then only where the whole row is younger.
     v_is_young text := case
-        when p_attachment.transition = 'true' then 'true'
+        when v_is_state and p_attachment.transition = 'true' then 'true'
         when crm_sync._time_column(v_table, array['created_at']) is null then 'false'
         else 'new.created_at >= $2'
     end;
@@ -1813,7 +1963,7 @@ begin
             limit 1
         ) as newest on true
         where new.%5$I >= $1
-          and %10$s
+          and coalesce(%10$s, false) <> %11$L
           and (%6$s) is true
           and not exists (
               select from crm_sync.capture_failures as failures
@@ -1827,7 +1977,22 @@ begin
         $sql$,
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
         crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
-        crm_sync._columns_sql(v_compared, 'new'), v_is_young);
+        crm_sync._columns_sql(v_compared, 'new'), v_is_young, p_is_undecided);
+end;
+$$;
+
+create or replace function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint;
+begin
+    execute format('select count(*) from (%s) as undecided', crm_sync._missing_sql(p_attachment, true))
+    into v_count
+    using p_since, greatest(p_attachment.attached_at, clock_timestamp() - (select settings.keep_trace from crm_sync.settings));
+    return v_count;
 end;
 $$;
 
@@ -1897,16 +2062,21 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 
-comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing.';
+comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
+    'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
+
+comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
+    'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
 
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
 
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
+    crm_sync._count_undecided(crm_sync.attachments, timestamptz),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 
 -- sql/crm_sync/09_operate/operations.sql
@@ -2202,8 +2372,7 @@ $$;
 create or replace function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
 language plpgsql
--- By the index, and no further than the batch, whatever the statistics say.
-set search_path = pg_catalog, pg_temp set enable_seqscan = 'off' set enable_bitmapscan = 'off'
+set search_path = pg_catalog, pg_temp set jit = 'off'
 as $$
 declare
     v_settings crm_sync.settings;
@@ -2253,33 +2422,6 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._purge_records(p_delivered_before timestamptz, p_dead_before timestamptz, p_batch int)
-returns int
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_count int;
-begin
-    with old as (
-        select deliveries.delivery_id
-        from crm_sync.deliveries
-        where deliveries.record is not null
-          and deliveries.finished_at < greatest(p_dead_before, p_delivered_before)
-          and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
-        order by deliveries.finished_at
-        limit p_batch
-        for update skip locked
-    )
-    update crm_sync.deliveries
-    set record = null
-    from old
-    where deliveries.delivery_id = old.delivery_id;
-    get diagnostics v_count = row_count;
-    return v_count;
-end;
-$$;
-
 create or replace function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
@@ -2292,7 +2434,6 @@ begin
     with old as materialized (
         select deliveries.delivery_id from crm_sync.deliveries
         where deliveries.record is null and deliveries.finished_at < p_before
-        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     ),
@@ -2407,6 +2548,7 @@ begin
                    and (routes.kind = 'event' or (deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)))
                    then 'its record is no longer kept; backfill the row instead'
                when p_force then null
+               when deliveries.last_error_code = 'erased' then 'it was erased; backfill the row, or force it'
                when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
                when newer.delivery_id is not null then format(
                    'delivery %s tells a newer state of %s; backfill the row, or force the old one', newer.delivery_id, deliveries.ordering_key)

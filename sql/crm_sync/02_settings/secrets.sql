@@ -18,7 +18,7 @@ begin
     return (
         select row(
             max(secrets.value) filter (where secrets.name = 'crm_sync_function_url'),
-            regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '\s+')
+            regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '[[:space:]]+')
         )::crm_sync.function_access
         from (
             select decrypted.name, nullif(btrim(decrypted.decrypted_secret), '') as value

@@ -51,11 +51,6 @@ create index deliveries_in_flight_idx on crm_sync.deliveries (envelope_id)
 -- What waits for a person, which alert() asks each minute.
 create index deliveries_dead_idx on crm_sync.deliveries (route)
     where status = 'dead';
--- What is past retention: first the record goes, much later the rest. Each finished delivery is in one of the two.
-create index deliveries_with_record_idx on crm_sync.deliveries (finished_at)
-    where finished_at is not null and record is not null;
-create index deliveries_without_record_idx on crm_sync.deliveries (finished_at)
-    where finished_at is not null and record is null;
 create index deliveries_of_row_idx on crm_sync.deliveries (row_id, delivery_id);
 
 alter table crm_sync.deliveries enable row level security;

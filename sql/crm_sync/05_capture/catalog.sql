@@ -4,7 +4,8 @@ create function crm_sync._table_name(p_table regclass)
 returns text
 language sql
 stable
-set search_path = pg_catalog, pg_temp
+-- Or a name would be quoted that stands unquoted in the ledger.
+set search_path = pg_catalog, pg_temp set quote_all_identifiers = 'off'
 as $$
     select format('%I.%I', namespaces.nspname, classes.relname)
     from pg_catalog.pg_class as classes
@@ -75,7 +76,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
     -- json, xml, point and their like have no equality that `is distinct from` can use, and an extension's, as hstore's, is
-    -- out of the search_path: compared as text.
+    -- out of the search_path: compared as text. So are intervals: a month is equal to thirty days.
     select string_agg(
         case when exists (
                 select from pg_catalog.pg_opclass as classes
@@ -89,7 +90,7 @@ as $$
                         and members.amoplefttype = classes.opcintype and members.amoprighttype = classes.opcintype
                         and operators.oprname = '=' and operators.oprnamespace = 'pg_catalog'::regnamespace
                   )
-            ) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
+            ) and types.typname <> 'interval' or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
             then format('old.%1$I is distinct from new.%1$I', attributes.attname)
             else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
         end, ' or ' order by array_position(p_columns, attributes.attname::text))

@@ -16,7 +16,8 @@ returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
-set extra_float_digits = '1' set plan_cache_mode = 'force_generic_plan'
+set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set plan_cache_mode = 'force_generic_plan'
 as %L;
 $sql$,
         crm_sync._generated_name('capture', p_table_name),

@@ -15,6 +15,7 @@ create or replace function crm_sync.%I(
 returns setof bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as %L;
 $sql$,
         crm_sync._generated_name('recapture', p_table_name),

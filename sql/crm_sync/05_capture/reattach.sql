@@ -23,6 +23,8 @@ as $$
 declare
     v_attachment crm_sync.attachments;
 begin
+    -- One at a time: two that replace the same function get into each other's way.
+    perform pg_advisory_xact_lock(1129467219, 1025);
     if to_regclass(p_table_name) is null then
         raise exception '% is gone', p_table_name
             using errcode = '42P01', hint = format('select crm_sync.forget(%L);', p_table_name);

@@ -96,8 +96,10 @@ begin
             where deliveries.row_id = p_row_id
               and deliveries.table_name = p_table_name
               and deliveries.route = p_route
-              and deliveries.status in ('pending', 'in_flight', 'delivered')
-              and ((deliveries.claimed_at is null and deliveries.covered_by is null)
+              -- Given up, or refused, since the change: it is not captured for it again.
+              and ((deliveries.claimed_at is null and deliveries.covered_by is null
+                    and (deliveries.status = 'pending'
+                         or (deliveries.status in ('dead', 'cancelled') and deliveries.captured_at >= p_changed_at)))
                    or (pg_visible_in_snapshot(p_changed_in, deliveries.claimed_snapshot) and deliveries.claimed_at >= p_changed_at))
         )
     );
@@ -106,7 +108,7 @@ $$;
 
 comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
 comment on function crm_sync._capture_affected(text, text[], xid8, timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
-comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, or has read it with that transaction''s change.';
+comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, has read it with that transaction''s change, whatever became of it, or was given up since.';
 
 revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
     crm_sync._reads_change(text, text, text, xid8, timestamptz) from public;

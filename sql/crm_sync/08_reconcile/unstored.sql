@@ -49,10 +49,39 @@ begin
         end if;
     end loop;
     perform crm_sync._repair_tables(v_quick, 100, p_since);
+    perform crm_sync._note_undecided(v_quick, p_since);
+end;
+$$;
+
+create function crm_sync._note_undecided(p_table_names text[], p_since timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_attachment crm_sync.attachments;
+    v_count      bigint;
+begin
+    for v_attachment in select * from crm_sync.attachments where attachments.table_name = any (p_table_names) loop
+        begin
+            v_count := crm_sync._count_undecided(v_attachment, p_since);
+            if v_count > 0 then
+                perform crm_sync._note_fault(
+                    format('repair of %s for %s', v_attachment.table_name, v_attachment.route), 'CS030', format(
+                        '%s rows of %s changed while nothing could be stored, and may have fired %s before: left to a person, who sends them by backfill()',
+                        v_count, v_attachment.table_name, v_attachment.route));
+            end if;
+        exception when others then
+            perform crm_sync._note_fault('repair of ' || v_attachment.table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
 end;
 $$;
 
 comment on function crm_sync._repair_unstored(timestamptz) is 'Repairs what is missing if a change could not be stored since the last look. Part of the tick.';
 comment on function crm_sync._repair_quick_tables(timestamptz) is 'The repair of the tables that can be searched at once; of the others a fault says that they were left.';
 
-revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz) from public;
+comment on function crm_sync._note_undecided(text[], timestamptz) is 'Says of which rows nobody can tell whether a change of theirs was lost.';
+
+revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz),
+    crm_sync._note_undecided(text[], timestamptz) from public;

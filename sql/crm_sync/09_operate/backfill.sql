@@ -9,6 +9,7 @@ language plpgsql
 security definer
 -- As capture reads rows, or a condition would hold here and not there.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_tables     text[] := crm_sync._tables_of_route(p_route, p_table);

@@ -7,6 +7,7 @@ language plpgsql
 security definer
 -- As records are built, or the same time would read as another value.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -18,7 +19,9 @@ begin
     loop
         for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
         using
-            greatest(coalesce(p_since, '-infinity'), v_attachment.attached_at, clock_timestamp() - v_settings.keep_record_delivered),
+            greatest(
+                coalesce(p_since, '-infinity'), v_attachment.attached_at,
+                clock_timestamp() - least(v_settings.keep_record_delivered, v_settings.keep_trace)),
             greatest(v_attachment.attached_at, clock_timestamp() - v_settings.keep_trace)
         loop
             return next;
@@ -27,7 +30,7 @@ begin
 end;
 $$;
 
-create function crm_sync._missing_sql(p_attachment crm_sync.attachments)
+create function crm_sync._missing_sql(p_attachment crm_sync.attachments, p_is_undecided boolean default false)
 returns text
 language plpgsql
 stable
@@ -38,9 +41,9 @@ declare
     v_compared text[] := array(
         select unnest(p_attachment.watched) intersect select unnest(p_attachment.columns) order by 1);
     v_is_state boolean := (select kind = 'state' from crm_sync.routes where routes.route = p_attachment.route);
-    -- A transition lies in the past, and no column says when: surely since then only where the whole row is younger.
+    -- What fires an event lies in the past, and no column says when: surely since then only where the whole row is younger.
     v_is_young text := case
-        when p_attachment.transition = 'true' then 'true'
+        when v_is_state and p_attachment.transition = 'true' then 'true'
         when crm_sync._time_column(v_table, array['created_at']) is null then 'false'
         else 'new.created_at >= $2'
     end;
@@ -58,7 +61,7 @@ begin
             limit 1
         ) as newest on true
         where new.%5$I >= $1
-          and %10$s
+          and coalesce(%10$s, false) <> %11$L
           and (%6$s) is true
           and not exists (
               select from crm_sync.capture_failures as failures
@@ -72,7 +75,22 @@ begin
         $sql$,
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
         crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
-        crm_sync._columns_sql(v_compared, 'new'), v_is_young);
+        crm_sync._columns_sql(v_compared, 'new'), v_is_young, p_is_undecided);
+end;
+$$;
+
+create function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint;
+begin
+    execute format('select count(*) from (%s) as undecided', crm_sync._missing_sql(p_attachment, true))
+    into v_count
+    using p_since, greatest(p_attachment.attached_at, clock_timestamp() - (select settings.keep_trace from crm_sync.settings));
+    return v_count;
 end;
 $$;
 
@@ -142,13 +160,17 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
-comment on function crm_sync._missing_sql(crm_sync.attachments) is 'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing.';
+    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
+    'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
+comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
+    'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
+    crm_sync._count_undecided(crm_sync.attachments, timestamptz),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;

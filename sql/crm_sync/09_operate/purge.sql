@@ -26,8 +26,7 @@ $$;
 create function crm_sync.purge(p_now timestamptz default clock_timestamp(), p_batch int default 5000)
 returns table (what text, purged_count int)
 language plpgsql
--- By the index, and no further than the batch, whatever the statistics say.
-set search_path = pg_catalog, pg_temp set enable_seqscan = 'off' set enable_bitmapscan = 'off'
+set search_path = pg_catalog, pg_temp set jit = 'off'
 as $$
 declare
     v_settings crm_sync.settings;
@@ -89,9 +88,7 @@ begin
         select deliveries.delivery_id
         from crm_sync.deliveries
         where deliveries.record is not null
-          and deliveries.finished_at < greatest(p_dead_before, p_delivered_before)
           and deliveries.finished_at < case when deliveries.status = 'dead' then p_dead_before else p_delivered_before end
-        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     )
@@ -116,7 +113,6 @@ begin
     with old as materialized (
         select deliveries.delivery_id from crm_sync.deliveries
         where deliveries.record is null and deliveries.finished_at < p_before
-        order by deliveries.finished_at
         limit p_batch
         for update skip locked
     ),

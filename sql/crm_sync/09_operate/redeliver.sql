@@ -98,6 +98,7 @@ begin
                    and (routes.kind = 'event' or (deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)))
                    then 'its record is no longer kept; backfill the row instead'
                when p_force then null
+               when deliveries.last_error_code = 'erased' then 'it was erased; backfill the row, or force it'
                when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
                when newer.delivery_id is not null then format(
                    'delivery %s tells a newer state of %s; backfill the row, or force the old one', newer.delivery_id, deliveries.ordering_key)

@@ -17,3 +17,6 @@ drop function if exists crm_sync._rows_changed_since(text, timestamptz, int);
 
 -- It may be told of which table.
 drop function if exists crm_sync.backfill(text, text[], timestamptz, int, text);
+
+-- It also finds what nobody can decide.
+drop function if exists crm_sync._missing_sql(crm_sync.attachments);

@@ -11,7 +11,7 @@ end
 $$;
 
 -- Two tables of one route, whose keys are the same numbers.
-create table calls (id int primary key, email text, updated_at timestamptz default clock_timestamp());
+create table calls (id int primary key, email text, created_at timestamptz default clock_timestamp(), updated_at timestamptz default clock_timestamp());
 create table visits (like calls including all);
 select crm_sync.attach('calls', 'order_confirmation', '{email}', $$'call:' || new.id$$);
 select crm_sync.attach('visits', 'order_confirmation', '{email}', $$'visit:' || new.id$$);

@@ -48,29 +48,17 @@ test("beside 200,000 that were delivered, and when a burst follows", {
   await expectOnlySentRead(session);
 });
 
-test("the purge reads what it takes away", { timeout: 180_000 }, async () => {
+test("the requests of seven hours, beside those of a week", { timeout: 180_000 }, async () => {
   const session = await openWithLedger("finished");
   for (const statistics of ["never analyzed", "analyzed"]) {
     if (statistics === "analyzed") await analyze(session);
-    // Nothing is due; then of the oldest two days the records, and in half a year the whole.
-    for (const [later, batch] of [
-      ["-1 hour", 0],
-      ["2 days", 5_000],
-      ["179 days", 5_000],
-      ["181 days", 5_000],
-    ] as const) {
-      const scans = await session.scansOf(
-        `select from crm_sync.purge(now() + interval '${later}', 5000)`,
-      );
-      expect(scans.length).toBeGreaterThan(4);
-      expect(
-        scans.filter(({ table, rows }) => isOurs(table) && rows > 2 * batch + FEW),
-        `${later}, ${statistics}`,
-      ).toEqual([]);
-    }
+    const scans = await session.scansOf("select from crm_sync.http_log");
+    expect(scans.length).toBeGreaterThan(0);
+    expect(
+      scans.filter(({ table, rows }) => isOurs(table) && rows > FEW),
+      statistics,
+    ).toEqual([]);
   }
-  const answered = await session.scansOf("select from crm_sync.http_log");
-  expect(answered.filter(({ table, rows }) => isOurs(table) && rows > FEW)).toEqual([]);
 });
 
 test("of 10,000 under way, the few hundred that were answered", { timeout: 180_000 }, async () => {
