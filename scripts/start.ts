@@ -5,15 +5,18 @@ import { InvalidArgumentError, program } from "commander";
 import pg from "pg";
 import pc from "picocolors";
 import { DEFAULT_DATA_DIR, LIVE_DATA_DIR } from "./local/data-dir.ts";
+import { placeOf, requireExtensions, requireNobodysDeliveries } from "./local/given-server.ts";
 import { followSettled, type Settled } from "./local/settled.ts";
 import { type FunctionEnv, type Stack, startStack } from "./local/stack.ts";
 import { showProgress } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 import { formatLine } from "./terminal/table.ts";
+import { withClient } from "./with-client.ts";
 
 interface Options {
   fresh?: true;
   live?: true;
+  yes?: true;
   postgresPort?: number;
   gatewayPort?: number;
   functionPort?: number;
@@ -46,6 +49,10 @@ function readOptions(): Options {
     .option(
       "--live",
       "call the real receivers, after asking; their keys are taken from the environment",
+    )
+    .option(
+      "--yes",
+      "do not ask whether the database at DATABASE_URL may be used; --live still asks",
     )
     .option("--postgres-port <port>", "default: any free one", toPort)
     .option("--gateway-port <port>", "of the data API; default: any free one", toPort)
@@ -80,18 +87,38 @@ async function askForLive(): Promise<FunctionEnv> {
   console.log(`  monelec    ${hosts[0]}`);
   console.log(`  elementor  ${hosts[1]}`);
   for (const name of missing) console.log(`  ${name} is not set: these deliveries will wait`);
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new Error(
-      "--live asks a person first, and there is no terminal here: nothing was started",
-    );
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(
-    "Rows written to this stack will reach them. Type yes to go on: ",
+  await agree(
+    "Rows written to this stack will reach them.",
+    "--live asks a person first, and there is no terminal here: nothing was started",
   );
+  return env;
+}
+
+/** Throws where a start would send somebody's deliveries; of a server that is not on this machine a person has to agree. */
+async function askForDatabase(url: string, yes: boolean): Promise<void> {
+  const { host, database, isLocal } = placeOf(url);
+  if (isLocal) return;
+  await withClient(url, async (client) => {
+    await requireExtensions(client);
+    await requireNobodysDeliveries(client);
+  });
+  if (yes) return;
+  console.log(`${pc.bold("DATABASE_URL")} names database ${database} on ${host}. npm start`);
+  console.log("  applies the migrations that it lacks,");
+  console.log("  writes into its Vault where deliveries go: to this machine,");
+  console.log("  and lets it deliver while this runs");
+  await agree(
+    "No other system may depend on it.",
+    `a server elsewhere (${host}) is asked for first, and there is no terminal here: nothing was started. --yes agrees, an empty DATABASE_URL starts a server of its own`,
+  );
+}
+
+async function agree(what: string, withoutTerminal: string): Promise<void> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) throw new Error(withoutTerminal);
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await terminal.question(`${what} Type yes to go on: `);
   terminal.close();
   if (answer.trim().toLowerCase() !== "yes") throw new Error("not confirmed: nothing was started");
-  return env;
 }
 
 function introduce(stack: Stack): void {
@@ -182,6 +209,7 @@ async function follow(stack: Stack, signal: AbortSignal): Promise<void> {
 async function main(): Promise<void> {
   const options = readOptions();
   const databaseUrl = process.env.DATABASE_URL;
+  if (databaseUrl) await askForDatabase(databaseUrl, options.yes ?? false);
   const live = options.live ? await askForLive() : undefined;
   const dataDir = resolve(options.dataDir ?? (live ? LIVE_DATA_DIR : DEFAULT_DATA_DIR));
 

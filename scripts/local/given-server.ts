@@ -1,6 +1,8 @@
 /** A Postgres server that is not ours (DATABASE_URL): what it must have, and whether it reaches us. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type pg from "pg";
+import pg from "pg";
+import { isLoopback } from "../loopback.ts";
+import { requireVaultFree } from "./vault.ts";
 
 const REACH_LIMIT_MS = 10_000;
 
@@ -28,6 +30,34 @@ export async function requireExtensions(client: pg.ClientBase): Promise<void> {
       "the database at DATABASE_URL lacks:",
       ...rows.map(({ part }) => `  ${part}: ${MENDS[part]}`),
     ].join("\n"),
+  );
+}
+
+/** Where a URL really leads, a `?host=` in it also. */
+export function placeOf(url: string): { host: string; database: string; isLocal: boolean } {
+  const { host, database } = new pg.Client({ connectionString: url });
+  return { host, database: database ?? "postgres", isLocal: isLoopback(host) };
+}
+
+/**
+ * Throws where a start would send what is somebody's: Vault names another function, or it names none yet and
+ * deliveries wait for one. Only looks.
+ */
+export async function requireNobodysDeliveries(client: pg.ClientBase): Promise<void> {
+  await requireVaultFree(client);
+  const { rows } = await client.query<{ installed: boolean; started: boolean }>(
+    `select to_regclass('crm_sync.deliveries') is not null as installed,
+            exists (select from vault.secrets where name = 'crm_sync_function_url') as started`,
+  );
+  if (!rows[0]?.installed || rows[0].started) return;
+  const { rows: counts } = await client.query<{ waiting: number }>(
+    "select count(*)::int as waiting from crm_sync.deliveries where status in ('pending', 'in_flight')",
+  );
+  const waiting = counts[0]?.waiting ?? 0;
+  if (waiting === 0) return;
+  throw new Error(
+    `${waiting} ${waiting === 1 ? "delivery waits" : "deliveries wait"} in this database, and no npm start has run there: ` +
+      "it would send them to its own function. Use another database, or end them first: crm_sync.cancel(array[…], 'why')",
   );
 }
 

@@ -21,14 +21,14 @@ import {
 } from "./data-dir.ts";
 import { type FunctionServer, startFunction } from "./function-server.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
-import { requireExtensions, requireReach } from "./given-server.ts";
+import { requireExtensions, requireNobodysDeliveries, requireReach } from "./given-server.ts";
 import { changedSince, installInto, migrationHashes } from "./install.ts";
 import { stopLeftoverServer } from "./leftover.ts";
 import { type NetWorker, startNetWorker } from "./net-worker.ts";
 import { installPlatform } from "./platform.ts";
 import { type RunningPostgres, startPostgres } from "./postgres.ts";
 import { type Receiver, startReceiver } from "./receiver/index.ts";
-import { requireVaultFree, writeVault } from "./vault.ts";
+import { writeVault } from "./vault.ts";
 
 export type StackPort = "postgres" | "gateway" | "function" | "receiver";
 
@@ -123,7 +123,7 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
     writeKept(dataDir, { ...kept, migrations: { ...migrationHashes(), ...kept.migrations } });
   } else {
     await requireExtensions(client);
-    await requireVaultFree(client);
+    await requireNobodysDeliveries(client);
     notes.push(...(await installInto(databaseUrl, client)));
   }
 
