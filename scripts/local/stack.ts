@@ -143,10 +143,13 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
   endWithUs(functionServer.pid, closers);
   const functionUrl = new URL(functionServer.url);
   functionUrl.hostname = options.functionHost ?? functionUrl.hostname;
-  await writeVault(client, {
+  if (!postgres) await requireReach(client, functionUrl.href);
+  const putBack = await writeVault(client, {
     crm_sync_function_url: functionUrl.href,
     crm_sync_signing_secret: kept.signingSecret,
   });
+  let hasStarted = false;
+  closers.add("Vault", () => (hasStarted ? undefined : putBack()));
 
   step("Delivery");
   const netWorker = postgres && startNetWorker({ url: postgres.url });
@@ -154,7 +157,6 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
   const cronRunner = postgres && startCronRunner({ url: postgres.url });
   if (cronRunner) closers.add("cron runner", cronRunner.stop);
   await Promise.all([netWorker?.ready, cronRunner?.ready]);
-  if (!postgres) await requireReach(client, functionUrl.href);
 
   step("Data API");
   const gateway = await startGateway({ databaseUrl, ...portOf(ports.gateway) });
@@ -171,6 +173,7 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
   });
   options.signal?.throwIfAborted();
 
+  hasStarted = true;
   return {
     databaseUrl,
     postgres,

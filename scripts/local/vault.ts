@@ -25,9 +25,32 @@ export async function requireVaultFree(client: pg.ClientBase): Promise<void> {
   );
 }
 
-/** Sets the secrets, whether they exist or not. Values travel as parameters, which no log shows. */
-export async function writeVault(client: pg.ClientBase, secrets: VaultSecrets): Promise<void> {
-  for (const [name, value] of Object.entries(secrets)) {
+/**
+ * Sets the secrets, whether they exist or not. Values travel as parameters, which no log shows.
+ * Returns what puts back what was there before.
+ */
+export async function writeVault(
+  client: pg.ClientBase,
+  secrets: VaultSecrets,
+): Promise<() => Promise<void>> {
+  const { rows: before } = await client.query<{ name: string; secret: string }>(
+    "select name, decrypted_secret as secret from vault.decrypted_secrets where name = any ($1)",
+    [Object.keys(secrets)],
+  );
+  await setSecrets(client, Object.entries(secrets));
+  return async () => {
+    const were = before.map(({ name }) => name);
+    const isNew = Object.keys(secrets).filter((name) => !were.includes(name));
+    await setSecrets(
+      client,
+      before.map(({ name, secret }) => [name, secret]),
+    );
+    await client.query("delete from vault.secrets where name = any ($1)", [isNew]);
+  };
+}
+
+async function setSecrets(client: pg.ClientBase, secrets: [string, string][]): Promise<void> {
+  for (const [name, value] of secrets) {
     const { rows } = await client.query<{ id: string }>(
       "select id from vault.secrets where name = $1",
       [name],

@@ -74,3 +74,37 @@ test("a server elsewhere is asked for: without a terminal --yes agrees, but neve
   await query(postgresUrl, "insert into leads (email) values ('ada@example.test')");
   expect((await start("--yes")).stderr).toContain("1 delivery waits in this database");
 });
+
+test.each([
+  ["no secret", []],
+  [
+    "an earlier start's",
+    [
+      { name: "crm_sync_function_url", secret: "http://192.0.2.1/" },
+      { name: "crm_sync_signing_secret", secret: "obviously fake" },
+    ],
+  ],
+])("a start that fails at its end leaves Vault as it was: %s", async (_, secrets) => {
+  const { postgresUrl, superuserUrl } = await installed();
+  const netWorker = startNetWorker({ url: superuserUrl });
+  onTestFinished(() => netWorker.stop());
+  await netWorker.ready;
+  for (const { name, secret } of secrets) {
+    await withClient(postgresUrl, (client) =>
+      client.query("select vault.create_secret($1, $2, 'written by npm start')", [secret, name]),
+    );
+  }
+  const before = await vaultOf(postgresUrl);
+  const stopping = new AbortController();
+  const started = startStack({
+    dataDir: dataDirForTest(),
+    databaseUrl: postgresUrl,
+    fast: true,
+    signal: stopping.signal,
+    onProgress: (step) => {
+      if (step === "Data API") stopping.abort(new Error("asked to stop"));
+    },
+  });
+  await expect(started).rejects.toThrow("asked to stop");
+  expect(await vaultOf(postgresUrl)).toEqual(before);
+});
