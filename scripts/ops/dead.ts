@@ -5,6 +5,7 @@ import { EXIT } from "./errors.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, printRows } from "./output.ts";
+import { requireRoute } from "./routes.ts";
 
 interface Options extends DatabaseOptions, OutputOptions {
   route?: string;
@@ -33,14 +34,15 @@ export function addDead(program: Command): void {
 }
 
 async function showDead(options: Options): Promise<void> {
-  const rows = await withDatabase(options, (query) =>
-    query(
+  const rows = await withDatabase(options, async (query) => {
+    await requireRoute(query, options.route);
+    return query(
       `select * from crm_sync.dead_letters
        where $1::text is null or route = $1
        order by dead_at desc, delivery_id desc limit $2`,
       [options.route ?? null, options.limit],
-    ),
-  );
+    );
+  });
   const columns = {
     delivery: "delivery_id",
     "dead since": "dead_at",

@@ -11,7 +11,7 @@ export function addReplayDiff(program: Command): void {
     .description(
       "Runs the mappers of the working tree and those of another revision over the records that the ledger keeps of the\n" +
         "last deliveries, and shows field by field what differs. Sends nothing, changes nothing. The site is SITE_URL.\n" +
-        "Reads records: connect as the owner. Ends with 1 when something differs.",
+        "Reads records: connect as the owner. Ends with 1 when something differs, or nothing was compared.",
     )
     .addOption(new Option("--last <n>", "so many deliveries").argParser(toCount).default(500))
     .option("--against <revision>", "of git: what the payloads are compared with", "HEAD")

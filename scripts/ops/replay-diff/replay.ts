@@ -4,6 +4,7 @@ import { withProgress } from "../ask.ts";
 import { type DatabaseOptions, type Query, withDatabase } from "../database.ts";
 import { EXIT } from "../errors.ts";
 import { type OutputOptions, plural, printJson, printTable } from "../output.ts";
+import { requireRoute } from "../routes.ts";
 import { compare } from "./compare.ts";
 import {
   type KeptRecord,
@@ -24,14 +25,15 @@ export interface ReplayOptions extends DatabaseOptions, OutputOptions {
 const PAGE = 500;
 
 export async function replayDiff(options: ReplayOptions): Promise<void> {
-  const before = await mappersOfRevision(options.against);
-  const after = await mappersOfWorkingTree();
-  const { changes, compared } = await withDatabase(options, (query) =>
-    withProgress("reading records", (say) => replay(query, before, after, options, say)),
-  );
+  const { changes, compared } = await withDatabase(options, async (query) => {
+    await requireRoute(query, options.route);
+    const before = await mappersOfRevision(options.against);
+    const after = await mappersOfWorkingTree();
+    return withProgress("reading records", (say) => replay(query, before, after, options, say));
+  });
   if (options.json) printJson({ against: options.against, compared, changes });
   else printChanges(changes, compared, options);
-  process.exitCode = changes.length > 0 ? EXIT.wrong : EXIT.well;
+  process.exitCode = changes.length > 0 || compared === 0 ? EXIT.wrong : EXIT.well;
 }
 
 async function replay(
@@ -77,6 +79,10 @@ async function* keptRecords(
 }
 
 function printChanges(changes: ChangeOfDelivery[], compared: number, options: ReplayOptions): void {
+  if (compared === 0) {
+    console.log(`nothing was compared with ${options.against}: no record is kept`);
+    return;
+  }
   const columns = {
     route: "route",
     field: "field",

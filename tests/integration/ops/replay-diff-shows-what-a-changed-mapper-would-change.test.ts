@@ -71,6 +71,14 @@ test("the same mappers make the same payloads", async () => {
   });
 });
 
+test("where no record is kept, nothing was compared: that is no good news", async () => {
+  const same = await git.commit(mapper);
+  expect(await replayDiff("--against", same, "--route", "request")).toEqual({
+    stdout: `nothing was compared with ${same}: no record is kept`,
+    ...{ stderr: "", exitCode: 1 },
+  });
+});
+
 test("another one is told field by field, masked unless asked for", async () => {
   const other = await git.commit(
     mapper

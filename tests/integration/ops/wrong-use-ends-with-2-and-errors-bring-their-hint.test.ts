@@ -27,6 +27,19 @@ test.each<[string[], string]>([
   expect([exitCode, stdout]).toEqual([2, ""]);
 });
 
+test.each(["dead", "replay-diff"])(
+  "%s believes no route that there is not, not even where nothing is to be told",
+  async (command) => {
+    expect(await ops.run(command, "--route", "nope")).toEqual({
+      exitCode: 2,
+      stdout: "",
+      stderr:
+        'crm-sync knows no route "nope"\n' +
+        "hint: known routes: lead, request, payment_session, payment_intent, payment_status, order_confirmation",
+    });
+  },
+);
+
 test("an error of ours comes with its hint, and without a stack", async () => {
   expect(await ops.run("trace", "crm_sync.settings", "1")).toEqual({
     exitCode: 1,
