@@ -1,4 +1,5 @@
 /** A hosted project by its URL and secret key, for whoever has no way to its database. */
+import { isLoopback } from "../loopback.ts";
 import type { Row } from "./database.ts";
 import { OpsError, wrongUsage } from "./errors.ts";
 
@@ -18,8 +19,13 @@ export async function callProject(
 }
 
 function checkedUrl(url: string): string {
-  if (/^https?:/.test(url) && URL.canParse(url)) return url;
-  throw wrongUsage("the project URL is no URL", "--project-url https://<project>.supabase.co");
+  const hint = "--project-url https://<project>.supabase.co";
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) {
+    throw wrongUsage("the project URL is no URL", hint);
+  }
+  const { protocol, hostname } = new URL(url);
+  if (protocol === "https:" || isLoopback(hostname)) return url;
+  throw wrongUsage("the secret key would travel in clear", hint);
 }
 
 function secretKey(): string {

@@ -19,6 +19,7 @@ test.each<[string[], string]>([
   [["status", "--database-url", "here"], "the database URL is no URL\nhint: "],
   [["status", "--project-url", "https://p.example"], "this needs the database itself\nhint: "],
   [["health", "--project-url", "p.example"], "the project URL is no URL\nhint: "],
+  [["health", "--project-url", "http://p.example"], "the secret key would travel in clear\nhint: "],
   [["health", "--project-url", "https://p.example"], "SUPABASE_SECRET_KEY is not set\nhint: "],
   [[], "Usage: npm run ops -- "],
 ])("%j is wrong usage", async (args, message) => {
