@@ -12,6 +12,7 @@ import pc from "picocolors";
 import { type RouteName, routes } from "../supabase/functions/crm-sync/routes.ts";
 import { type Expected, SCENARIOS, type Scenario } from "./demo/scenarios.ts";
 import { type Stack, startStack } from "./local/stack.ts";
+import { toCount } from "./ops/numbers.ts";
 import { createSupabaseClient } from "./supabase-client.ts";
 import { showProgress } from "./terminal/progress.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
@@ -177,7 +178,7 @@ async function main(): Promise<void> {
         "let the receiver answer 500 to a route: the demo must fail",
       ).choices(Object.keys(routes)),
     )
-    .option("--within <seconds>", "how long to wait for what was written", Number, 20)
+    .option("--within <seconds>", "how long to wait for what was written", toCount, 20)
     .parse()
     .opts<Options>();
   const signal = stopSignal();

@@ -24,3 +24,9 @@ test("with one route broken the demo names it and fails", async () => {
   expect(stdout.split("\n").at(-1)).toBe("delivered 7 of 9");
   expect(exitCode).toBe(1);
 });
+
+test("a wait that is no number is refused before anything is started", async () => {
+  const { exitCode, stdout, stderr } = await script("demo.ts", ["--within", "abc"]);
+  expect(stderr).toContain("argument 'abc' is invalid. a whole number above 0");
+  expect([exitCode, stdout]).toEqual([1, ""]);
+});
