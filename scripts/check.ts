@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { program } from "commander";
 import { execa } from "execa";
 import pc from "picocolors";
 import { denoBinary } from "./local/function-server.ts";
@@ -183,6 +184,14 @@ function excerpt(text: string): string {
     ? [...lines.slice(0, LINES_SHOWN), `… ${more} more`].join("\n")
     : lines.join("\n");
 }
+
+program
+  .name("npm run check")
+  .description(
+    "Everything that can be said about the repository without running its tests, on a server of its own. Ends with 1 when anything is wrong.\n" +
+      "With DATABASE_URL: supabase db lint looks at that database.",
+  )
+  .parse();
 
 const server = await startThrowawayServer();
 try {

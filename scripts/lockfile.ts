@@ -6,6 +6,7 @@
  * and platform, without an integrity hash, which only the registry knows). Safe to repeat.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { program } from "commander";
 
 interface LockedPackage {
   version?: string;
@@ -78,6 +79,12 @@ export function completeLockfile(packages: Record<string, LockedPackage>): strin
 }
 
 if (import.meta.url === `file://${process.argv[1]}`) {
+  program
+    .name("npm run lockfile")
+    .description(
+      "Completes package-lock.json with the platform packages that a registry did not serve.",
+    )
+    .parse();
   const file = "package-lock.json";
   const lock = JSON.parse(readFileSync(file, "utf8"));
   const added = completeLockfile(lock.packages);

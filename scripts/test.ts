@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { program } from "commander";
 import { execa } from "execa";
 import pc from "picocolors";
 import { ROOT } from "./sql-files.ts";
@@ -45,6 +46,14 @@ interface Result extends Counts {
   name: string;
   seconds: number;
 }
+
+program
+  .name("npm test")
+  .description(
+    "The checks, the tests of the database, unit and integration tests, and the proofs that end within minutes.\n" +
+      "Ends with `N passed, N failed`, and with 1 when anything failed.",
+  )
+  .parse();
 
 const reports = mkdtempSync(join(tmpdir(), "crm-sync-reports-"));
 

@@ -14,10 +14,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { program } from "commander";
 import type pg from "pg";
 import { readKept, writeKept } from "../../scripts/local/data-dir.ts";
 import { type Stack, startStack } from "../../scripts/local/stack.ts";
-import { currentVersion } from "../../scripts/migrations/releases.ts";
+import { currentVersion, readReleases } from "../../scripts/migrations/releases.ts";
 import { ROOT } from "../../scripts/sql-files.ts";
 import { withClient } from "../../scripts/with-client.ts";
 import { type Fixture, fixtureFolder, SCHEMAS } from "./fixture.ts";
@@ -26,8 +27,18 @@ const STATES = ["cancelled", "dead", "delivered", "in_flight", "pending", "super
 
 const SIGNING_SECRET = `whsec_${Buffer.from("obviously fake, for the upgrade of old databases").toString("base64")}`;
 
+program
+  .name("npm run freeze")
+  .description(
+    "Keeps what this release leaves in a database, and its function, in tests/upgrade/<version>/: once, after npm run migrations -- --release.",
+  )
+  .parse();
+
 const version = currentVersion();
-if (existsSync(fixtureFolder(version))) throw new Error(`${version} is frozen already`);
+if (!readReleases().some((release) => release.version === version)) {
+  program.error(`${version} is not released yet: npm run migrations -- --release first`);
+}
+if (existsSync(fixtureFolder(version))) program.error(`${version} is frozen already`);
 const dataDir = mkdtempSync(join(tmpdir(), "crm-sync-freeze-"));
 chmodSync(dataDir, 0o711);
 writeKept(dataDir, { ...readKept(dataDir), signingSecret: SIGNING_SECRET });
