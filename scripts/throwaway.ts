@@ -1,10 +1,7 @@
 /** A server that lives as long as one piece of work: for checks that want a database of their own. */
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import pg from "pg";
 import { installPlatform } from "./local/platform.ts";
-import { startPostgres } from "./local/postgres.ts";
+import { startTemporaryPostgres } from "./local/postgres.ts";
 
 export interface ThrowawayServer {
   /** As supabase_admin, database postgres. */
@@ -19,10 +16,7 @@ export interface ThrowawayServer {
 
 /** Starts a server whose data may be lost; about a second. The caller stops it. */
 export async function startThrowawayServer(): Promise<ThrowawayServer> {
-  const folder = await mkdtemp(join(tmpdir(), "crm-sync-"));
-  // As root, the server is another user and has to pass through.
-  await chmod(folder, 0o711);
-  const server = await startPostgres({ dataDir: join(folder, "data"), fast: true });
+  const server = await startTemporaryPostgres();
   return {
     url: server.url,
     createDatabase: async (name) => {
@@ -40,10 +34,7 @@ export async function startThrowawayServer(): Promise<ThrowawayServer> {
       url.username = "postgres";
       return { url: url.href, superuserUrl: superuserUrl.href };
     },
-    stop: async () => {
-      await server.stop("immediate");
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop: () => server.stop(),
   };
 }
 

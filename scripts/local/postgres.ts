@@ -28,6 +28,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import getPort from "get-port";
 import pg from "pg";
+import { endWithUs } from "./end-with-us.ts";
 
 export type StopMode = "fast" | "immediate";
 
@@ -165,6 +166,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 
 /**
  * Starts Postgres on a data directory that `stop` and `kill` remove, without fsync, on a free port. About a second.
+ * Both go also where we are killed.
  * For a server that must crash and come back, use startPostgres.
  */
 export async function startTemporaryPostgres(): Promise<RunningPostgres> {
@@ -172,7 +174,11 @@ export async function startTemporaryPostgres(): Promise<RunningPostgres> {
   // As root, the server is another user and has to pass through.
   chmodSync(folder, 0o711);
   const server = await startPostgres({ dataDir: join(folder, "data"), fast: true });
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const callOff = endWithUs(server.pid, { signal: "SIGQUIT", folder });
+  const remove = () => {
+    rmSync(folder, { recursive: true, force: true });
+    return callOff();
+  };
   return {
     ...server,
     stop: (mode = "immediate") => server.stop(mode).then(remove),

@@ -2,8 +2,6 @@
  * Everything together on this machine: Postgres, the platform, our migrations, the receivers, the Edge Function,
  * and what sends and ticks. Started in this order, stopped in reverse; the data stays.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { createServer } from "node:net";
 import pg from "pg";
 import type { EnvName } from "../../supabase/functions/crm-sync/runtime.ts";
@@ -19,6 +17,7 @@ import {
   releaseDataDir,
   writeKept,
 } from "./data-dir.ts";
+import { endWithUs } from "./end-with-us.ts";
 import { type FunctionServer, startFunction } from "./function-server.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { requireExtensions, requireNobodysDeliveries, requireReach } from "./given-server.ts";
@@ -140,7 +139,7 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
     },
   });
   closers.add("function", functionServer.stop);
-  endWithUs(functionServer.pid, closers);
+  closers.add("watcher", endWithUs(functionServer.pid));
   const functionUrl = new URL(functionServer.url);
   functionUrl.hostname = options.functionHost ?? functionUrl.hostname;
   if (!postgres) await requireReach(client, functionUrl.href);
@@ -230,21 +229,6 @@ export function asPostgres(superuserUrl: string): string {
   const url = new URL(superuserUrl);
   url.username = "postgres";
   return url.href;
-}
-
-/**
- * However we end, killed also: a process of its own ends that one, as soon as our end of its standard input closes.
- * Apart from our process group, so that a Ctrl-C meant for us does not reach it.
- */
-function endWithUs(pid: number, closers: Closers): void {
-  const end = `process.stdin.on("end", () => process.kill(${pid})).resume()`;
-  const watcher = spawn(process.execPath, ["-e", end], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  closers.add("watcher", async () => {
-    if (watcher.kill()) await once(watcher, "exit");
-  });
 }
 
 function portOf(port: number | undefined): { port?: number } {
