@@ -15,18 +15,9 @@ import { ROOT } from "./sql-files.ts";
 const OURS = join(ROOT, "supabase");
 const FUNCTION = join("functions", "crm-sync");
 
-/** In whichever way TOML lets a header be written; not in a comment, where the CLI's own template has one. */
 const SECTIONS = [
-  {
-    name: "db.vault",
-    header: /^[ \t]*\[\s*db\s*\.\s*"?vault"?\s*\]/m,
-    holds: "crm_sync_signing_secret",
-  },
-  {
-    name: "functions.crm-sync",
-    header: /^[ \t]*\[\s*functions\s*\.\s*["']?crm-sync["']?\s*\]/m,
-    holds: "crm-sync/index.ts",
-  },
+  { name: "db.vault", holds: "crm_sync_signing_secret" },
+  { name: "functions.crm-sync", holds: "crm-sync/index.ts" },
 ];
 
 /** Of what was copied, so that a later run can tell what they have changed from what we have. */
@@ -154,8 +145,8 @@ function addConfig(theirs: string): string[] {
   const file = join(theirs, "config.toml");
   const config = existsSync(file) ? readText(file) : "";
   const sections = readText(join(OURS, "config.toml")).split("\n\n");
-  const missing = SECTIONS.flatMap(({ header, holds, name }) => {
-    if (!header.test(config)) return sections.filter((section) => header.test(section));
+  const missing = SECTIONS.flatMap(({ holds, name }) => {
+    if (!defines(config, name)) return sections.filter((section) => defines(section, name));
     if (!config.includes(holds)) {
       console.log(
         `${pc.yellow("kept")} [${name}] in supabase/config.toml: add what crm-sync's has`,
@@ -165,8 +156,32 @@ function addConfig(theirs: string): string[] {
   });
   if (missing.length === 0) return [];
   const text = [config.trimEnd(), ...missing.map((section) => section.trim())].filter(Boolean);
-  writeFileSync(file, `${text.join("\n\n")}\n`);
+  writeFileSync(file, `${text.join("\n\n")}\n`.replaceAll("\n", lineEndOf(file)));
   return ["config.toml"];
+}
+
+/**
+ * In whichever way TOML lets it be written: by a header, or by keys of a table above it, as `vault.key` in [db], after which a
+ * header of its own is an error. Not in a comment, where the CLI's own template has one.
+ */
+function defines(config: string, table: string): boolean {
+  const plain = (name: string) => name.replace(/[\s"']/g, "");
+  let current = "";
+  return config.split("\n").some((line) => {
+    const header = /^\s*\[{1,2}([^[\]]+)\]{1,2}\s*(#.*)?$/.exec(line)?.[1];
+    if (header !== undefined) {
+      current = plain(header);
+      return current === table;
+    }
+    const key = /^\s*([\w"'.\s-]+?)\s*=/.exec(line)?.[1];
+    return (
+      key !== undefined && `${current}.${plain(key)}.`.replace(/^\./, "").startsWith(`${table}.`)
+    );
+  });
+}
+
+function lineEndOf(file: string): string {
+  return existsSync(file) && readFileSync(file, "utf8").includes("\r\n") ? "\r\n" : "\n";
 }
 
 function stampOf(file: string): string {

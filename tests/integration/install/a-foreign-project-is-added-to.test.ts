@@ -91,6 +91,42 @@ it("a section in a comment is none, one with quotes is there", async () => {
   expect(text).not.toContain("[functions.crm-sync]");
 });
 
+it.each([
+  '[db]\nport = 54322\nvault.their_key = "env(THEIR_KEY)"\n',
+  '[ db ] # ours\n"vault" . their_key = "env(THEIR_KEY)"\n',
+  '[db]\nvault = { their_key = "env(THEIR_KEY)" }\n',
+  'db.vault.their_key = "env(THEIR_KEY)"\n',
+])(
+  "Vault's keys that stand elsewhere than in a section of their own are kept: %j",
+  async (text) => {
+    const folder = makeProject();
+    const config = join(folder, "supabase/config.toml");
+    writeFileSync(config, text);
+    const { stdout } = await script("add-to.ts", [folder, "--next"]);
+    expect(stdout).toContain("kept [db.vault] in supabase/config.toml: add what crm-sync's has");
+    expect(readFileSync(config, "utf8")).not.toMatch(/^\[db\.vault\]$/m);
+    expect(readFileSync(config, "utf8")).toContain("[functions.crm-sync]");
+  },
+);
+
+it("vault under another section than [db] is none of its keys", async () => {
+  const folder = makeProject();
+  const config = join(folder, "supabase/config.toml");
+  writeFileSync(config, '[db]\nport = 54322\n\n[auth]\nvault.key = "theirs"\n');
+  await script("add-to.ts", [folder, "--next"]);
+  expect(readFileSync(config, "utf8")).toMatch(/^\[db\.vault\]$/m);
+});
+
+it("a config.toml keeps its line ends", async () => {
+  const folder = makeProject();
+  const config = join(folder, "supabase/config.toml");
+  writeFileSync(config, 'project_id = "theirs"\r\n\r\n[db]\r\nport = 54322\r\n');
+  await script("add-to.ts", [folder, "--next"]);
+  const text = readFileSync(config, "utf8");
+  expect(text).toMatch(/^project_id = "theirs"\r\n\r\n\[db\]\r\nport = 54322\r\n\r\n# /);
+  expect(text.replaceAll("\r\n", "")).not.toContain("\n");
+});
+
 it("a migration that they have changed is refused, and a folder that is no project", async () => {
   const folder = makeProject();
   await script("add-to.ts", [folder, "--next"]);
