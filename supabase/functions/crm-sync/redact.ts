@@ -139,7 +139,10 @@ function textNeedle(value: string, label: string): Needle {
   };
 }
 
-/** As it is; as UTF-8 that was read as Latin-1; and as Latin-1 that was read as UTF-8. */
+/**
+ * As it is, as UTF-8 that was read as Latin-1, and as Latin-1 that was read as UTF-8. What looks like an escape in it, as in
+ * `C:\new`, also as the readings of an answer take it.
+ */
 function foldedForms(value: string): string[] {
   const bytes = new TextEncoder().encode(value);
   const forms = /^[\x20-\x7e]*$/.test(value)
@@ -149,7 +152,8 @@ function foldedForms(value: string): string[] {
         Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""),
         value.replace(/\P{ASCII}/gu, "\uFFFD"),
       ];
-  return [...new Set(forms.map(fold))].filter((text) => text !== "");
+  const texts = forms.flatMap((form) => readingsOf(form).map(({ text }) => text.trim()));
+  return [...new Set(texts)].filter((text) => text !== "");
 }
 
 /** 19.90 also as 19.9 and 19,90, and never inside a longer number. */

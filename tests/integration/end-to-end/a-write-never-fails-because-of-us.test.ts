@@ -221,8 +221,9 @@ describe.each(CAUSES.map((cause): [string, Cause] => [cause.name, cause]))("%s",
 });
 
 test("a row that could not even be noted as missed is found and sent by the daily repair", async () => {
+  // In the tick's order, or each waits for the other.
   const mend = await lock(
-    "lock table crm_sync.deliveries, crm_sync.capture_failures in access exclusive mode",
+    "lock table crm_sync.capture_failures, crm_sync.deliveries in access exclusive mode",
   )();
   const id = await insertLead().finally(mend);
   expect(await harness.deliveries(id)).toEqual([]);
