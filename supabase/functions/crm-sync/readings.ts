@@ -169,10 +169,10 @@ function decodePercent(escaped: string) {
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at] ?? 0;
     const length = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    const character = utf8(bytes.slice(at, at + length)) ?? String.fromCharCode(first);
-    const used = character.codePointAt(0) === first ? 1 : length;
-    result.push({ character, start: 3 * at, end: 3 * (at + used) });
-    at += used;
+    const decoded = utf8(bytes.slice(at, at + length));
+    const end = at + (decoded === null ? 1 : length);
+    result.push({ character: decoded ?? String.fromCharCode(first), start: 3 * at, end: 3 * end });
+    at = end;
   }
   return result;
 }

@@ -16,6 +16,7 @@ const payload = {
   amount: jsonNumber(14900),
   is_viabilise: true,
   source: null,
+  owner: "Ãberg",
 };
 
 function kept(text: string): string {
@@ -35,6 +36,7 @@ test.each([
     "?e=marie.curie%40example.fr&p=06%2012%2034%2056%2078",
     "?e=<email>&p=<phone>",
   ],
+  ["a letter whose code is its first byte", "%C3%83BERG", "<owner>"],
   ["encoded for a form", "n=Marie+Curie&p=06+12+34+56+78", "n=<full_name>&p=<phone>"],
   [
     "a phone regrouped",
