@@ -58,13 +58,17 @@ export async function startOwnServer(): Promise<CrashServer> {
   }
 }
 
-/** The processes of a killed postmaster end by themselves, and until then they hold its memory. */
+/**
+ * The processes of a killed postmaster end by themselves, and until then they hold its memory. Its port may meanwhile be what
+ * some other connection of this machine leaves from: the kernel gives any free one of these numbers.
+ */
 async function startAgain<T>(start: () => Promise<T>): Promise<T> {
   for (const deadline = Date.now() + START_LIMIT_MS; ; await sleep(100)) {
     try {
       return await start();
     } catch (error) {
-      if (Date.now() > deadline || !(error as Error).message.includes("shared memory")) throw error;
+      const isHeld = /shared memory|EADDRINUSE/.test((error as Error).message);
+      if (Date.now() > deadline || !isHeld) throw error;
     }
   }
 }

@@ -40,9 +40,12 @@ const LONG: Plan = {
 };
 
 /** CRM_SYNC_ISOLATION_MINUTES: the long form, in which Elementor hangs for so long. Without it, the short form. */
+const MINUTES = process.env.CRM_SYNC_ISOLATION_MINUTES;
+
+export const isLong = MINUTES !== undefined && MINUTES !== "";
+
 export function planned(): Plan {
-  const minutes = process.env.CRM_SYNC_ISOLATION_MINUTES;
-  const plan = minutes ? { ...LONG, hangMs: Number(minutes) * 60_000 } : SHORT;
+  const plan = isLong ? { ...LONG, hangMs: Number(MINUTES) * 60_000 } : SHORT;
   const orderEvery = process.env.CRM_SYNC_ISOLATION_ORDER_SECONDS;
   return orderEvery ? { ...plan, orderEveryMs: Number(orderEvery) * 1_000 } : plan;
 }
