@@ -6,6 +6,7 @@ import { startFunction } from "../../../scripts/local/function-server.ts";
 import { type Receiver, startReceiver } from "../../../scripts/local/receiver/index.ts";
 import { envOf } from "../../../scripts/local/stack.ts";
 import { writeVault } from "../../../scripts/local/vault.ts";
+import { withClient } from "../../../scripts/with-client.ts";
 import type { Backend } from "../../integration/end-to-end/backend.ts";
 import { breakEngine } from "../world/break-engine.ts";
 
@@ -38,12 +39,13 @@ export async function startWorld(): Promise<World> {
     closers.add("pool", () => pool.end());
     const query: World["query"] = async (sql, values) => (await pool.query(sql, values)).rows;
 
-    const client = await pool.connect();
-    await breakEngine(client, "CRM_SYNC_ISOLATION_BREAK");
-    await writeVault(client, {
-      crm_sync_function_url: functionServer.url,
-      crm_sync_signing_secret: SIGNING_SECRET,
-    }).finally(() => client.release());
+    await withClient(backend.url, async (client) => {
+      await breakEngine(client, "CRM_SYNC_ISOLATION_BREAK");
+      await writeVault(client, {
+        crm_sync_function_url: functionServer.url,
+        crm_sync_signing_secret: SIGNING_SECRET,
+      });
+    });
     await query("select crm_sync.start()");
     closers.add("deliveries", () => query("select crm_sync.stop()"));
     const [versions] = await query<{ postgres: string; pg_net: string }>(VERSIONS);
