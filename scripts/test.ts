@@ -34,7 +34,7 @@ interface Suite {
   name: string;
   command: string[];
   env?: Record<string, string>;
-  /** Goes on beside those after it, and shows its output when it has ended. */
+  /** Mostly waits: goes on beside those after it, one such suite after the other, and shows its output when it has ended. */
   isBeside?: true;
   /** Begins when all before it have ended. */
   isAlone?: true;
@@ -58,12 +58,13 @@ program
 const reports = mkdtempSync(join(tmpdir(), "crm-sync-reports-"));
 
 const SUITES: Suite[] = [
-  // The same blows and waits as `npm run crash`, under a smaller load. It waits most of the time, so the others go on beside it.
+  // The same blows and waits as `npm run crash`, under a smaller load.
   { ...vitest("crash", ["crash"]), env: { CRM_SYNC_CRASH_ROWS: "200" }, isBeside: true },
+  { ...vitest("end-to-end", ["end-to-end"]), isBeside: true },
   { name: "checks", command: ["tsx", "scripts/check.ts"], count: countChecks },
   { name: "database", command: ["tsx", "scripts/test-db.ts"], count: countAssertions },
   vitest("unit", ["unit"]),
-  vitest("integration", ["integration", "end-to-end"]),
+  vitest("integration", ["integration"]),
   vitest("model", ["model"]),
   // Measures time: when all else has ended.
   { ...vitest("isolation", ["isolation"]), isAlone: true },
@@ -112,7 +113,7 @@ function countAssertions(output: string): Counts {
 
 async function run({ name, command, env, count, isBeside }: Suite): Promise<Result> {
   const title = `\n${pc.bold(`── ${name}`)} ${pc.dim(command.join(" "))}`;
-  console.log(isBeside ? `${title} ${pc.dim("(beside what follows)")}` : title);
+  if (!isBeside) console.log(title);
   const started = performance.now();
   const [file = "", ...args] = command;
   const result = await execa(file, args, {
@@ -140,14 +141,16 @@ async function run({ name, command, env, count, isBeside }: Suite): Promise<Resu
 }
 
 async function runAll(): Promise<Result[]> {
-  const running: Promise<Result>[] = [];
+  const results: Promise<Result>[] = [];
+  let beside: Promise<unknown> = Promise.resolve();
   for (const suite of SUITES) {
-    if (suite.isAlone) await Promise.all(running);
-    const result = run(suite);
-    running.push(result);
-    if (!suite.isBeside) await result;
+    if (suite.isAlone) await beside;
+    const result = suite.isBeside ? beside.then(() => run(suite)) : run(suite);
+    results.push(result);
+    if (suite.isBeside) beside = result;
+    else await result;
   }
-  return Promise.all(running);
+  return Promise.all(results);
 }
 
 const begin = performance.now();
