@@ -94,8 +94,10 @@ begin
     execute format(
         'select array_agg(distinct telling.delivery_id)
          from crm_sync.%I(array[$1]) as affected
-         join crm_sync.deliveries as own on own.row_id = affected.row_id and own.table_name = affected.target_table
-         join crm_sync.deliveries as telling on telling.ordering_key = own.ordering_key 
+         join crm_sync.deliveries as own
+           on own.row_id = affected.row_id and own.table_name = affected.target_table
+         join crm_sync.deliveries as telling
+           on telling.ordering_key = own.ordering_key
           and (telling.claimed_at is not null or telling.status = ''pending'')',
         crm_sync._generated_name('related', v_table_name)
     ) into v_related using p_row_id;
