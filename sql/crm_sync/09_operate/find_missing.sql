@@ -22,7 +22,7 @@ begin
             greatest(
                 coalesce(p_since, '-infinity'), v_attachment.attached_at,
                 clock_timestamp() - least(v_settings.keep_record_delivered, v_settings.keep_trace)),
-            greatest(v_attachment.attached_at, clock_timestamp() - v_settings.keep_trace)
+            crm_sync._sure_since(v_attachment)
         loop
             return next;
         end loop;
@@ -89,8 +89,18 @@ declare
 begin
     execute format('select count(*) from (%s) as undecided', crm_sync._missing_sql(p_attachment, true))
     into v_count
-    using p_since, greatest(p_attachment.attached_at, clock_timestamp() - (select settings.keep_trace from crm_sync.settings));
+    using p_since, crm_sync._sure_since(p_attachment);
     return v_count;
+end;
+$$;
+
+create function crm_sync._sure_since(p_attachment crm_sync.attachments)
+returns timestamptz
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select greatest(p_attachment.attached_at, clock_timestamp() - settings.keep_trace) from crm_sync.settings);
 end;
 $$;
 
@@ -165,12 +175,14 @@ comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
 comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
     'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
+comment on function crm_sync._sure_since(crm_sync.attachments) is
+    'Of rows made since then the ledger holds all that they ever fired: those made before attach, or before what keep_trace keeps, may have fired without a trace.';
 comment on function crm_sync.repair_missing(int, timestamptz) is
     'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
-    crm_sync._count_undecided(crm_sync.attachments, timestamptz),
+    crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;
