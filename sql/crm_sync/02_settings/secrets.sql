@@ -48,7 +48,6 @@ $$;
 
 comment on function crm_sync._function_access() is
     'From Vault: crm_sync_function_url, where envelopes are posted; crm_sync_signing_secret, one or several whsec_… separated by spaces, all of them valid during a rotation. Null where absent or blank. Caller needs select on vault.decrypted_secrets.';
-
 comment on function crm_sync._required_function_access() is 'The same, or CS010: Vault is not set up.';
 
 revoke all on function crm_sync._function_access(), crm_sync._required_function_access() from public;

@@ -82,7 +82,6 @@ $$;
 
 comment on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, timestamptz) is
     'Claims what may leave on these keys and posts it, within the capacity; returns the number of requests. CS010: Vault is not set up; everything waits.';
-
 comment on function crm_sync._cover(jsonb) is 'Notes on older states of a run by which newer one, now in flight, they will be superseded.';
 
 revoke all on function crm_sync._dispatch_keys(text, text[], crm_sync.capacity, timestamptz), crm_sync._cover(jsonb) from public;

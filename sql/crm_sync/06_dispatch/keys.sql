@@ -216,9 +216,8 @@ comment on function crm_sync._queue_of_keys(text, text[]) is
     'The deliveries of each key in the order in which they may leave; nothing for a key with one under way.';
 comment on function crm_sync._claimable(text, text[], timestamptz) is
     'Deliveries that may leave now, key by key, their rows locked; with the older states that each one covers. The caller holds the keys'' locks.';
-comment on function crm_sync._wake_keys(text, text[]) is 'Makes these keys visible to the tick again, after one of their deliveries was settled or taken out.';
 comment on function crm_sync._park_followers(text, text[]) is 'Hides from the tick what waits behind another delivery of its key, and shows what no longer does.';
-
+comment on function crm_sync._wake_keys(text, text[]) is 'Makes these keys visible to the tick again, after one of their deliveries was settled or taken out.';
 comment on function crm_sync._wake_forgotten_keys() is
     'Shows the tick the keys of which everything is hidden; returns how many. Scheduled by start(), every ten minutes. Safe to repeat.';
 

@@ -80,7 +80,6 @@ $$;
 
 comment on function crm_sync._repair_unstored(timestamptz) is 'Repairs what is missing if a change could not be stored since the last look. Part of the tick.';
 comment on function crm_sync._repair_quick_tables(timestamptz) is 'The repair of the tables that can be searched at once; of the others a fault says that they were left.';
-
 comment on function crm_sync._note_undecided(text[], timestamptz) is 'Says of which rows nobody can tell whether a change of theirs was lost.';
 
 revoke all on function crm_sync._repair_unstored(timestamptz), crm_sync._repair_quick_tables(timestamptz),

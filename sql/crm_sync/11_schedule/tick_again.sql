@@ -46,7 +46,6 @@ $$;
 comment on function crm_sync._tick_command() is 'What start() schedules: a tick, and more while requests are under way.';
 comment on function crm_sync._shall_tick_again(interval, interval) is
     'Pauses if requests are under way and there is time; whether another tick shall follow. The time counts from the statement''s begin.';
-
 comment on function crm_sync._has_time_left(interval) is 'Whether a statement that may take so long has time for another round, also by its statement_timeout.';
 
 revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval), crm_sync._has_time_left(interval) from public;
