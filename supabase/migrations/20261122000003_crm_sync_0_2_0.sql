@@ -2395,8 +2395,7 @@ begin
     select * into strict v_settings from crm_sync.settings;
     what := 'records';
     purged_count := crm_sync._purge_records(
-        p_now - least(v_settings.keep_record_delivered, v_settings.keep_trace),
-        p_now - least(v_settings.keep_record_dead, v_settings.keep_trace), p_batch);
+        p_now - v_settings.keep_record_delivered, p_now - v_settings.keep_record_dead, p_batch);
     return next;
     what := 'deliveries';
     purged_count := crm_sync._purge_deliveries(p_now - v_settings.keep_trace, p_batch);
@@ -2437,33 +2436,6 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._purge_deliveries(p_before timestamptz, p_batch int)
-returns int
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_purged bigint[];
-begin
-    -- Materialized: as a join's inner side the subquery would be asked again, and lock the next ones each time.
-    with old as materialized (
-        select deliveries.delivery_id from crm_sync.deliveries
-        where deliveries.record is null and deliveries.finished_at < p_before
-        limit p_batch
-        for update skip locked
-    ),
-    purged as (
-        delete from crm_sync.deliveries
-        using old
-        where deliveries.delivery_id = old.delivery_id
-        returning deliveries.delivery_id
-    )
-    select array_agg(purged.delivery_id) into v_purged from purged;
-    delete from crm_sync.delivery_attempts as attempts where attempts.delivery_id = any (v_purged);
-    return coalesce(cardinality(v_purged), 0);
-end;
-$$;
-
 create or replace function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
 returns int
 language plpgsql
@@ -2493,8 +2465,6 @@ comment on function crm_sync.purge(timestamptz, int) is
 comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
 
 comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of each kind; whether another one shall follow: one was full, and there is time.';
-
-comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then whose record is gone, with their attempts.';
 
 revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
     crm_sync._purge_deliveries(timestamptz, int), crm_sync._purge_cron_runs(timestamptz, int) from public;

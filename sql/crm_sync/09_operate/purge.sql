@@ -34,8 +34,7 @@ begin
     select * into strict v_settings from crm_sync.settings;
     what := 'records';
     purged_count := crm_sync._purge_records(
-        p_now - least(v_settings.keep_record_delivered, v_settings.keep_trace),
-        p_now - least(v_settings.keep_record_dead, v_settings.keep_trace), p_batch);
+        p_now - v_settings.keep_record_delivered, p_now - v_settings.keep_record_dead, p_batch);
     return next;
     what := 'deliveries';
     purged_count := crm_sync._purge_deliveries(p_now - v_settings.keep_trace, p_batch);
@@ -112,7 +111,7 @@ begin
     -- Materialized: as a join's inner side the subquery would be asked again, and lock the next ones each time.
     with old as materialized (
         select deliveries.delivery_id from crm_sync.deliveries
-        where deliveries.record is null and deliveries.finished_at < p_before
+        where deliveries.finished_at < p_before
         limit p_batch
         for update skip locked
     ),
@@ -156,7 +155,7 @@ comment on function crm_sync.purge(timestamptz, int) is
 comment on function crm_sync._purge_command() is 'What start() schedules: batch after batch.';
 comment on function crm_sync._purge_again(int, interval) is 'Purges a batch of each kind; whether another one shall follow: one was full, and there is time.';
 comment on function crm_sync._purge_records(timestamptz, timestamptz, int) is 'Empties the record of deliveries finished before then.';
-comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then whose record is gone, with their attempts.';
+comment on function crm_sync._purge_deliveries(timestamptz, int) is 'Deletes deliveries finished before then, with their attempts.';
 comment on function crm_sync._purge_cron_runs(timestamptz, int) is 'Deletes our own lines in cron.job_run_details.';
 
 revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, interval), crm_sync.purge(timestamptz, int), crm_sync._purge_records(timestamptz, timestamptz, int),
