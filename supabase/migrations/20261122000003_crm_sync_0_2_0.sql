@@ -2169,7 +2169,7 @@ begin
     return query
     select 'missed change', missed.table_name, missed.row_id, null::bigint, null::text, null::text, null::text,
            missed.missed_at, null::timestamptz, missed.change
-    from crm_sync._missed_changes_of(v_tables, v_row_ids, nullif(lower(btrim(p_email)), ''), crm_sync._phone_digits(p_phone)) as missed;
+    from crm_sync._missed_changes_of(v_tables, v_row_ids, crm_sync._bare_email(p_email), crm_sync._phone_digits(p_phone)) as missed;
     get diagnostics v_missed = row_count;
     perform crm_sync._note_operation(
         'export_person', crm_sync._found_by(p_email, p_phone), v_rows + cardinality(v_deliveries) + v_missed, p_note);
@@ -2212,7 +2212,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_email    text := nullif(lower(btrim(p_email)), '');
+    v_email    text := crm_sync._bare_email(p_email);
     v_phone    text := crm_sync._phone_digits(p_phone);
     v_is_short boolean := crm_sync.is_present(p_phone) and coalesce(length(v_phone), 0) < 6;
 begin
@@ -2253,7 +2253,7 @@ declare
 begin
     for v_search in
         select attached.name, string_agg(case
-            when attributes.attname = any (settings.email_columns) then format('lower(btrim(this.%I::text)) = $1', attributes.attname)
+            when attributes.attname = any (settings.email_columns) then format('crm_sync._bare_email(this.%I::text) = $1', attributes.attname)
             else format('crm_sync._phone_digits(this.%I::text) = $2', attributes.attname)
         end, ' or ') as condition
         from crm_sync._attached_tables() as attached (name)
@@ -2288,11 +2288,8 @@ begin
     from crm_sync.deliveries
     where crm_sync._tells_of_person(deliveries.record, p_email, p_phone)
     union
-    select failures.table_name, ids.row_id
-    from crm_sync.capture_failures as failures
-    cross join unnest(failures.row_ids) with ordinality as ids (row_id, position)
-    where crm_sync._tells_of_person(failures.new_rows -> (ids.position - 1)::int, p_email, p_phone)
-       or crm_sync._tells_of_person(failures.old_rows -> (ids.position - 1)::int, p_email, p_phone);
+    select missed.table_name, missed.row_id
+    from crm_sync._missed_changes_of('{}', '{}', p_email, p_phone) as missed;
 end;
 $$;
 
@@ -2333,8 +2330,19 @@ begin
     return exists (
         select from crm_sync.settings
         cross join jsonb_path_query(p_record, 'strict $.** ? (@.type() == "object").keyvalue()') as fields (field)
-        where (field ->> 'key' = any (settings.email_columns) and lower(btrim(field ->> 'value')) = p_email)
+        where (field ->> 'key' = any (settings.email_columns) and crm_sync._bare_email(field ->> 'value') = p_email)
            or (field ->> 'key' = any (settings.phone_columns) and crm_sync._phone_digits(field ->> 'value') = p_phone));
+end;
+$$;
+
+create or replace function crm_sync._bare_email(p_email text)
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return nullif(lower(btrim(p_email)), '');
 end;
 $$;
 
@@ -2353,9 +2361,11 @@ comment on function crm_sync._missed_changes_of(text[], text[], text, text) is
 
 comment on function crm_sync._tells_of_person(jsonb, text, text) is 'Whether a record holds this email (lower case) or phone (digits) in one of the columns for them, at any depth.';
 
+comment on function crm_sync._bare_email(text) is 'An email as they are compared: lower case, without blanks around it; null: there is none.';
+
 revoke all on function crm_sync.export_person(text, text, text), crm_sync.erase_person(text, text, boolean, text),
     crm_sync._people(text, text), crm_sync._deliveries_of_row(text, text), crm_sync._rows_of_person(text, text), crm_sync._rows_told_of_person(text, text),
-    crm_sync._missed_changes_of(text[], text[], text, text), crm_sync._tells_of_person(jsonb, text, text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
+    crm_sync._missed_changes_of(text[], text[], text, text), crm_sync._tells_of_person(jsonb, text, text), crm_sync._bare_email(text), crm_sync._phone_digits(text), crm_sync._found_by(text, text) from public;
 
 -- sql/crm_sync/09_operate/purge.sql
 
