@@ -328,6 +328,25 @@ comment on function crm_sync._idle_triggers(text) is 'The triggers of ours on a 
 revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),
     crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
 
+-- sql/crm_sync/05_capture/fired.sql
+
+create or replace function crm_sync._pins_sql()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select $sql$set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres'
+set extra_float_digits = '1' set bytea_output = 'hex'$sql$
+$$;
+
+comment on function crm_sync._pins_sql() is
+    'The settings by which values become text in records, row ids and keys, whatever the session''s are: for each function that makes such text, or compares with it.';
+
+revoke all on function crm_sync._generated_name(text, text, text), crm_sync._pins_sql(), crm_sync._columns_sql(text[], text),
+    crm_sync._fired_sql(crm_sync.attachments, text), crm_sync._fired_where_sql(crm_sync.attachments, text),
+    crm_sync._last_is_dead(text, text, text), crm_sync._all_fired_sql(text, text), crm_sync._related_sql(text) from public;
+
 -- sql/crm_sync/05_capture/function_capture.sql
 
 -- The text of a table's capture function. It runs inside the application's statement: one exception block around
@@ -347,12 +366,12 @@ create or replace function crm_sync.%I()
 returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
-set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres' set plan_cache_mode = 'force_generic_plan'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('capture', p_table_name),
+        crm_sync._pins_sql(),
         format(
             $body$
 #variable_conflict use_column
@@ -407,11 +426,12 @@ create or replace function crm_sync.%I(
 )
 returns setof bigint
 language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set search_path = pg_catalog, pg_temp
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('recapture', p_table_name),
+        crm_sync._pins_sql(),
         format(
             $body$
 begin
@@ -463,11 +483,12 @@ begin
 create or replace function crm_sync.%I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set search_path = pg_catalog, pg_temp
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
+        crm_sync._pins_sql(),
         format(
             $body$
 #variable_conflict use_column

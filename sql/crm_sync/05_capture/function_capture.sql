@@ -15,12 +15,12 @@ create or replace function crm_sync.%I()
 returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO'
-set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres' set plan_cache_mode = 'force_generic_plan'
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('capture', p_table_name),
+        crm_sync._pins_sql(),
         format(
             $body$
 #variable_conflict use_column

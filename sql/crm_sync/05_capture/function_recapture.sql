@@ -14,11 +14,12 @@ create or replace function crm_sync.%I(
 )
 returns setof bigint
 language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set search_path = pg_catalog, pg_temp
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('recapture', p_table_name),
+        crm_sync._pins_sql(),
         format(
             $body$
 begin

@@ -27,11 +27,12 @@ begin
 create or replace function crm_sync.%I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set search_path = pg_catalog, pg_temp
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
+        crm_sync._pins_sql(),
         format(
             $body$
 #variable_conflict use_column
