@@ -561,9 +561,11 @@ create or replace function crm_sync.%I(p_row_ids text[])
 returns table (route text, target_table text, row_id text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('related', p_table_name),
+        crm_sync._pins_sql(),
         format(
             $body$
 #variable_conflict use_column
@@ -691,6 +693,28 @@ revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;
 
 -- sql/crm_sync/05_capture/recapture.sql
+
+-- Rows by their ids, as JSON, and their capture as the table's trigger would: for what capture missed, related changes,
+-- repair, backfill and dry runs.
+
+create or replace function crm_sync._rows(p_table_name text, p_row_ids text[])
+returns jsonb
+language plpgsql
+-- As capture reads rows.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+declare
+    v_rows jsonb;
+begin
+    execute format(
+        'select coalesce(jsonb_agg(to_jsonb(this)), ''[]'')
+         from unnest($1) as ids (row_id) join %s as this on %s',
+        p_table_name, crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'ids.row_id')
+    ) into v_rows using p_row_ids;
+    return v_rows;
+end;
+$$;
 
 revoke all on function crm_sync._rows(text, text[]), crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
 
@@ -860,8 +884,7 @@ revoke all on function crm_sync._move_breakers(crm_sync.settlement[], timestampt
 create or replace function crm_sync._recapture_if_changed(p_table_name text, p_row_id text, p_route text, p_told jsonb)
 returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
@@ -2007,7 +2030,8 @@ $$;
 create or replace function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
 returns bigint
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_count bigint;
@@ -2267,7 +2291,9 @@ $$;
 create or replace function crm_sync._rows_of_person(p_email text, p_phone text)
 returns table (table_name text, row_id text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+-- As capture does, or the ledger knows the row by another id.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_search record;

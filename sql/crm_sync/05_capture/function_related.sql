@@ -12,9 +12,11 @@ create or replace function crm_sync.%I(p_row_ids text[])
 returns table (route text, target_table text, row_id text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+%s
 as %L;
 $sql$,
         crm_sync._generated_name('related', p_table_name),
+        crm_sync._pins_sql(),
         format(
             $body$
 #variable_conflict use_column

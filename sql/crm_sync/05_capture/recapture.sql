@@ -4,7 +4,9 @@
 create function crm_sync._rows(p_table_name text, p_row_ids text[])
 returns jsonb
 language plpgsql
-set search_path = pg_catalog, pg_temp
+-- As capture reads rows.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_rows jsonb;

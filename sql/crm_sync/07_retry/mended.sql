@@ -28,8 +28,7 @@ $$;
 create function crm_sync._recapture_if_changed(p_table_name text, p_row_id text, p_route text, p_told jsonb)
 returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);

@@ -82,7 +82,8 @@ $$;
 create function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
 returns bigint
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_count bigint;

@@ -140,7 +140,9 @@ $$;
 create function crm_sync._rows_of_person(p_email text, p_phone text)
 returns table (table_name text, row_id text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+-- As capture does, or the ledger knows the row by another id.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
 as $$
 declare
     v_search record;

@@ -11,7 +11,7 @@ select is_empty(
         and not proconfig @> array['TimeZone=UTC', 'DateStyle=ISO', 'IntervalStyle=postgres', 'extra_float_digits=1', 'bytea_output=hex']$$,
     'all five settings, or none');
 select is_empty(
-    $$select kinds.kind from unnest(array['capture', 'recapture', 'record']) as kinds (kind)
+    $$select kinds.kind from unnest(array['capture', 'recapture', 'record', 'related']) as kinds (kind)
       where not exists (select from functions where functions.name ~ ('^crm_sync\._' || kinds.kind || '__'))
          or exists (
              select from functions
