@@ -196,7 +196,7 @@ as $$
                         and members.amoplefttype = classes.opcintype and members.amoprighttype = classes.opcintype
                         and operators.oprname = '=' and operators.oprnamespace = 'pg_catalog'::regnamespace
                   )
-            ) and types.typname <> 'interval' or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
+            ) and 'interval'::regtype not in (types.oid, types.typbasetype) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
             then format('old.%1$I is distinct from new.%1$I', attributes.attname)
             else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
         end, ' or ' order by array_position(p_columns, attributes.attname::text))
