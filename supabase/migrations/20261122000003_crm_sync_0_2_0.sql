@@ -956,6 +956,60 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/08_reconcile/hold.sql
+
+-- Whoever works on a delivery that is under way, as erase() in a transaction left open, holds up its envelope and no other:
+-- before anything of an envelope is written, all rows that this writes are locked, and none is waited for.
+
+create or replace function crm_sync._hold_envelope(p_envelope_id uuid)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_written    bigint[] := crm_sync._written_with(p_envelope_id);
+    v_held_count int;
+begin
+    perform from crm_sync.deliveries where deliveries.delivery_id = any (v_written) for no key update skip locked;
+    get diagnostics v_held_count = row_count;
+    return v_held_count = cardinality(v_written);
+end;
+$$;
+
+create or replace function crm_sync._written_with(p_envelope_id uuid)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Its deliveries, and the older ones that their outcomes may supersede (_after_settle): row by row, by the row's index.
+    return array(
+        select distinct written.delivery_id
+        from crm_sync._in_flight_of(p_envelope_id) as in_flight
+        join crm_sync.deliveries as own on own.delivery_id = in_flight.delivery_id
+        cross join lateral (
+            select deliveries.delivery_id, deliveries.status, deliveries.covered_by
+            from crm_sync.deliveries
+            where deliveries.row_id = own.row_id
+              and deliveries.table_name = own.table_name
+              and deliveries.route = own.route
+            offset 0
+        ) as written
+        where written.delivery_id = own.delivery_id
+           or (written.status = 'pending' and written.covered_by = own.delivery_id)
+           or (written.status = 'dead' and written.delivery_id < own.delivery_id)
+    );
+end;
+$$;
+
+comment on function crm_sync._hold_envelope(uuid) is
+    'Locks whatever settling this envelope writes in the ledger; false: another session holds some of it. Called before an answer is taken.';
+
+comment on function crm_sync._written_with(uuid) is 'The deliveries in flight in an envelope, and those that their outcomes may supersede.';
+
+revoke all on function crm_sync._hold_envelope(uuid), crm_sync._written_with(uuid) from public;
+
 -- sql/crm_sync/08_reconcile/lost.sql
 
 -- Requests that pg_net no longer has (its tables are unlogged: a crash empties them), and those that it does not send.
@@ -1008,7 +1062,7 @@ declare
     v_request_id bigint;
 begin
     -- stop() also works where pg_net is gone, and its queue with it: reconcile finds the request lost once there is a new one.
-    if to_regclass('net.http_request_queue') is null then
+    if to_regclass('net.http_request_queue') is null or not crm_sync._hold_envelope(p_envelope_id) then
         return array[]::crm_sync.settlement[];
     end if;
     -- skip locked: a batch that is running holds the row, and its answer is on the way.
@@ -1032,7 +1086,25 @@ begin
 end;
 $$;
 
-comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now or there is no queue; no attempt counted.';
+create or replace function crm_sync._wake_pg_net(p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it. What reconcile left in flight
+    -- is still queued, or held by somebody.
+    if exists (
+        select from crm_sync.envelopes
+        cross join crm_sync.settings
+        where envelopes.status = 'in_flight' and envelopes.dispatched_at < p_now - settings.wake_after
+    ) then
+        perform net.wake();
+    end if;
+end;
+$$;
+
+comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now, another session holds what it carries, or there is no queue; no attempt counted.';
 
 -- sql/crm_sync/08_reconcile/missed.sql
 
@@ -1111,13 +1183,17 @@ begin
     end if;
     v_secrets := (crm_sync._function_access()).secrets;
     for v_request in select * from crm_sync._requests_in_flight() loop
-        if v_request.is_answered then
+        if v_request.is_queued then
+            if v_request.lease_until <= p_now then
+                v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
+            end if;
+        elsif not crm_sync._hold_envelope(v_request.envelope_id) then
+            continue;
+        elsif v_request.is_answered then
             v_settlements := v_settlements || crm_sync._take_answer(
                 v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
             v_closed := v_closed || v_request.envelope_id;
-        elsif v_request.is_queued and v_request.lease_until <= p_now then
-            v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
-        elsif not v_request.is_queued then
+        else
             v_missing := v_missing || v_request.envelope_id;
         end if;
     end loop;
@@ -2726,6 +2802,24 @@ begin
     return crm_sync._finding(
         v_paused is null, 'nothing is paused', 'warning', 'paused: ' || v_paused,
         format('select crm_sync.resume(%L);', split_part(v_paused, ', ', 1)), v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._check_envelopes(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_oldest timestamptz := (select min(envelopes.dispatched_at) from crm_sync.envelopes where envelopes.status = 'in_flight');
+    v_limit  interval := (select settings.lease + interval '1 minute' from crm_sync.settings);
+begin
+    return crm_sync._finding(
+        v_oldest is null or v_oldest > p_now - v_limit,
+        case when v_oldest is null then 'none is under way' else 'the oldest under way left ' || crm_sync._ago(v_oldest, p_now) end, 'error',
+        'one has been under way for ' || crm_sync._span(p_now - v_oldest),
+        'The tick settles what is under way: select * from crm_sync.tick(); what it said: select * from crm_sync.faults order by fault_id desc limit 10; what another session holds it leaves alone: select pid, state, query from pg_stat_activity where pid in (select pid from pg_locks where relation = ''crm_sync.deliveries''::regclass);');
 end;
 $$;
 

@@ -48,7 +48,7 @@ declare
     v_request_id bigint;
 begin
     -- stop() also works where pg_net is gone, and its queue with it: reconcile finds the request lost once there is a new one.
-    if to_regclass('net.http_request_queue') is null then
+    if to_regclass('net.http_request_queue') is null or not crm_sync._hold_envelope(p_envelope_id) then
         return array[]::crm_sync.settlement[];
     end if;
     -- skip locked: a batch that is running holds the row, and its answer is on the way.
@@ -95,7 +95,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A lock on its tables, or a restart, makes pg_net's worker sleep until somebody wakes it. What reconcile left in flight
-    -- is still queued.
+    -- is still queued, or held by somebody.
     if exists (
         select from crm_sync.envelopes
         cross join crm_sync.settings
@@ -108,7 +108,7 @@ $$;
 
 comment on function crm_sync._take_missing(uuid[], text[], timestamptz) is
     'Looks once more for the answers of requests that are in neither of pg_net''s tables; what is not found was lost: counted, outcome unknown, sent again under the same key.';
-comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now or there is no queue; no attempt counted.';
+comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now, another session holds what it carries, or there is no queue; no attempt counted.';
 comment on function crm_sync._same_for_all(uuid, text, text, text) is 'One outcome, not counted, for everything in flight in an envelope.';
 comment on function crm_sync._wake_pg_net(timestamptz) is 'Wakes pg_net''s worker when requests of ours wait for longer than settings.wake_after.';
 

@@ -18,13 +18,17 @@ begin
     end if;
     v_secrets := (crm_sync._function_access()).secrets;
     for v_request in select * from crm_sync._requests_in_flight() loop
-        if v_request.is_answered then
+        if v_request.is_queued then
+            if v_request.lease_until <= p_now then
+                v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
+            end if;
+        elsif not crm_sync._hold_envelope(v_request.envelope_id) then
+            continue;
+        elsif v_request.is_answered then
             v_settlements := v_settlements || crm_sync._take_answer(
                 v_request.envelope_id, v_request.status_code, v_request.headers, v_request.content, v_secrets, p_now);
             v_closed := v_closed || v_request.envelope_id;
-        elsif v_request.is_queued and v_request.lease_until <= p_now then
-            v_settlements := v_settlements || crm_sync._take_back(v_request.envelope_id, p_now);
-        elsif not v_request.is_queued then
+        else
             v_missing := v_missing || v_request.envelope_id;
         end if;
     end loop;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ROOT } from "../../../scripts/sql-files.ts";
 import { withClient } from "../../../scripts/with-client.ts";
+import { answerAll } from "../../support/answers.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { ENGINE } from "../../support/engine.ts";
 import { type Explained, openExplained, type Scan } from "./nested-plans.ts";
@@ -70,7 +71,7 @@ test("of 10,000 under way, the few hundred that were answered", { timeout: 180_0
   await session.client.query(TICK);
   // This tick settles, and sends nothing.
   await session.client.query("update crm_sync.destinations set is_paused = true");
-  await answerAll(session, 5);
+  await answerAll(session.client, 5);
   const scans = await session.scansOf(TICK);
   const answered = 5 * 100;
   expect(scans.length).toBeGreaterThan(10);
@@ -91,7 +92,7 @@ test("beside 200,000 behind an open breaker, and when it closes", {
 /** A row, its dispatch at commit or by the tick, its answer. */
 async function expectFewRead(session: Explained, statistics: string): Promise<void> {
   const scans = [...(await session.scansOf(LEAD)), ...(await session.scansOf(TICK))];
-  await answerAll(session);
+  await answerAll(session.client);
   scans.push(...(await session.scansOf(TICK)));
   expect(scans.length).toBeGreaterThan(10);
   expect(
@@ -103,11 +104,11 @@ async function expectFewRead(session: Explained, statistics: string): Promise<vo
 /** A tick that sends thousands, and one that settles them. */
 async function expectOnlySentRead(session: Explained): Promise<void> {
   const scans = await session.scansOf(TICK);
-  await answerAll(session);
+  await answerAll(session.client);
   scans.push(...(await session.scansOf(TICK)));
   expect(Math.max(...scans.map(({ rows }) => rows))).toBeGreaterThanOrEqual(AT_ONCE);
   expect(scans.filter(readsMoreThanSent)).toEqual([]);
-  await answerAll(session);
+  await answerAll(session.client);
   await session.client.query(TICK);
 }
 
@@ -130,7 +131,7 @@ async function openWithLedger(
   onTestFinished(() => session.client.end());
   // The plans of this session are made over an empty ledger.
   await session.client.query(LEAD);
-  await answerAll(session);
+  await answerAll(session.client);
   await session.client.query(TICK);
   await withClient(database.superuserUrl, async (client) => {
     await client.query("alter table crm_sync.deliveries set (autovacuum_enabled = false)");
@@ -142,28 +143,4 @@ async function openWithLedger(
 
 async function analyze({ client }: Explained): Promise<void> {
   await client.query("analyze crm_sync.deliveries, crm_sync.envelopes, crm_sync.delivery_attempts");
-}
-
-/** As pg_net and the function leave it when the first requests of the queue were delivered. */
-async function answerAll({ client }: Explained, requests = 1_000): Promise<void> {
-  await client.query(`
-    with sent as (
-        delete from net.http_request_queue as queue
-        where queue.id in (select first.id from net.http_request_queue as first order by first.id limit ${requests})
-        returning queue.id, queue.body
-    )
-    insert into net._http_response (id, status_code, headers, content, created)
-    select sent.id, 200, jsonb_build_object(
-               'webhook-id', envelopes.envelope_id, 'webhook-timestamp', '1760000000',
-               'webhook-signature', crm_sync._signatures(
-                   envelopes.envelope_id::text, '1760000000', answer.content, (crm_sync._function_access()).secrets)),
-           answer.content, now()
-    from sent
-    join crm_sync.envelopes on envelopes.request_id = sent.id
-    cross join lateral (
-        select jsonb_build_object('envelope_id', envelopes.envelope_id, 'results', (
-            select jsonb_agg(jsonb_build_object('delivery_id', delivery -> 'id', 'outcome', 'delivered', 'status', 201))
-            from jsonb_array_elements(convert_from(sent.body, 'UTF8')::jsonb -> 'deliveries') as delivery
-        ))::text as content
-    ) as answer`);
 }
