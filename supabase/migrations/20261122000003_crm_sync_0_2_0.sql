@@ -143,6 +143,7 @@ declare
 begin
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     perform crm_sync._require_route(p_route);
+    perform crm_sync._follow_renames(p_table);
     insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
     values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
     on conflict (table_name, route) do update
@@ -152,6 +153,37 @@ begin
     perform crm_sync._reattach_table(v_attachment.table_name);
     perform crm_sync._require_evaluable(v_attachment.table_name);
     return v_attachment;
+end;
+$$;
+
+create or replace function crm_sync.attach_related(
+    p_table regclass, p_route text, p_target regclass, p_watched text[], p_affected text
+)
+returns crm_sync.related_attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_related crm_sync.related_attachments;
+begin
+    perform crm_sync._require_attachable(p_table, p_watched, p_watched);
+    perform crm_sync._follow_renames(p_table);
+    perform crm_sync._follow_renames(p_target);
+    if not exists (
+        select from crm_sync.attachments
+        where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route
+    ) then
+        raise exception 'route "%" is not attached to %', p_route, p_target
+            using errcode = 'CS003', hint = format('attach(%L, %L, …) first', p_target, p_route);
+    end if;
+    insert into crm_sync.related_attachments (table_name, route, target_table, watched, affected)
+    values (crm_sync._table_name(p_table), p_route, crm_sync._table_name(p_target), p_watched, p_affected)
+    on conflict (table_name, route) do update
+    set target_table = excluded.target_table, watched = excluded.watched, affected = excluded.affected
+    returning * into v_related;
+    perform crm_sync._reattach_table(v_related.table_name);
+    perform crm_sync._require_evaluable(v_related.table_name);
+    return v_related;
 end;
 $$;
 
@@ -210,7 +242,7 @@ $$;
 -- sql/crm_sync/05_capture/detach.sql
 
 -- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads
--- their records. forget() does the same where the table itself is gone.
+-- their records. forget() does the same where no table bears the name any more.
 
 create or replace function crm_sync.detach(p_table regclass, p_route text default null)
 returns setof crm_sync.attachments
@@ -218,6 +250,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform crm_sync._follow_renames(p_table);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
 end;
 $$;
@@ -227,12 +260,18 @@ returns setof crm_sync.attachments
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_now text := crm_sync._renamed_to(p_table_name);
 begin
-    if to_regclass(p_table_name) is not null then
+    if crm_sync._is_table(p_table_name) then
         raise exception '% is there', p_table_name
             using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
     end if;
-    return query select * from crm_sync._detach(p_table_name, null);
+    -- Its rows are there: what was captured of them is still sent.
+    if v_now is not null then
+        perform crm_sync._follow_rename(p_table_name, v_now);
+    end if;
+    return query select * from crm_sync._detach(coalesce(v_now, p_table_name), null);
 end;
 $$;
 
@@ -263,8 +302,9 @@ begin
     select array_agg(detached::crm_sync.attachments) into v_detached from detached;
     -- All at once: nobody waits behind one table while we ask for the next.
     perform crm_sync._lock_shortly(
-        array(select tables.name from unnest(v_tables) as tables (name)
-              where exists (select from crm_sync._idle_triggers(tables.name)) order by tables.name),
+        array(select distinct idle.table_name
+              from unnest(v_tables) as tables (name) cross join lateral crm_sync._idle_triggers(tables.name) as idle
+              order by 1),
         'access exclusive');
     foreach v_left in array v_tables loop
         perform crm_sync._take_off(v_left);
@@ -280,38 +320,59 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_trigger  text;
-    v_function regprocedure;
+    v_table_name text;
+    v_trigger    text;
 begin
-    for v_trigger in select * from crm_sync._idle_triggers(p_table_name) loop
-        execute format('drop trigger %I on %s', v_trigger, p_table_name);
+    for v_table_name, v_trigger in select * from crm_sync._idle_triggers(p_table_name) loop
+        execute format('drop trigger %I on %s', v_trigger, v_table_name);
     end loop;
     if p_table_name in (select * from crm_sync._attached_tables()) then
         perform crm_sync._reattach_table(p_table_name);
         return;
     end if;
-    for v_function in select crm_sync._generated_functions(p_table_name) loop
-        execute format('drop function %s', v_function);
-    end loop;
+    -- A route's record function stays as long as deliveries of it may wait for their first claim.
+    perform crm_sync._drop_generated(p_table_name, '{}');
 end;
 $$;
 
 create or replace function crm_sync._idle_triggers(p_table_name text)
-returns setof text
+returns table (table_name text, trigger_name text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- By what they call: a table that took this one's place, or was renamed, may have them.
+    return query
+    select triggers.table_name, triggers.trigger_name
+    from crm_sync._capture_triggers() as triggers
+    where case
+        when triggers.is_own then
+            triggers.table_name = p_table_name
+            and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
+            and (triggers.trigger_name = 'crm_sync_capture_insert'
+                 or not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name))
+        else p_table_name = triggers.table_name or triggers.function_name = crm_sync._generated_name('capture', p_table_name)
+    end;
+end;
+$$;
+
+create or replace function crm_sync._generated_functions(p_table_name text)
+returns setof regprocedure
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
-    select triggers.tgname::text
-    from pg_catalog.pg_trigger as triggers
-    where triggers.tgrelid = to_regclass(p_table_name)
-      and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
-      and (triggers.tgname = 'crm_sync_capture_insert'
-           or (triggers.tgname = 'crm_sync_capture_update'
-               and not exists (
-                   select from crm_sync.related_attachments as related where related.table_name = p_table_name)));
+    select procedures.oid::regprocedure
+    from pg_catalog.pg_proc as procedures
+    where procedures.pronamespace = 'crm_sync'::regnamespace
+      and procedures.proname in (
+          crm_sync._generated_name('capture', p_table_name),
+          crm_sync._generated_name('recapture', p_table_name),
+          crm_sync._generated_name('related', p_table_name)
+      );
 end;
 $$;
 
@@ -319,11 +380,11 @@ comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
 
 comment on function crm_sync.forget(text) is
-    'Detaches a table that was dropped, named as in crm_sync.attachments; returns what was attached. Its deliveries stay. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. Its deliveries stay; of a renamed one they are sent under its new name. Safe to repeat. Role: owner. Error: CS039 the table is there.';
 
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
 
-comment on function crm_sync._idle_triggers(text) is 'The triggers of ours on a table that nothing attached needs any more.';
+comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that nothing attached needs any more, on the table or with its functions elsewhere.';
 
 revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),
     crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
@@ -389,6 +450,9 @@ begin
             return null;
         end if;
     end if;
+    if tg_table_name <> %6$L or tg_table_schema <> %7$L then
+        perform crm_sync._refuse_former_name(%8$L, tg_relid);
+    end if;
     if tg_op = 'INSERT' then%1$s
     else%2$s%3$s
     end if;
@@ -404,7 +468,51 @@ $body$,
             crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
             coalesce(crm_sync._related_sql(p_table_name), ''),
             crm_sync._capture_handler_sql(p_table_name),
-            crm_sync._leave_out_sql(p_table_name)));
+            crm_sync._leave_out_sql(p_table_name),
+            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name));
+end;
+$$;
+
+create or replace function crm_sync._capture_handler_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_row_ids text := crm_sync._row_id_sql(p_table_name::regclass, 'new');
+begin
+    -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
+    return format(
+        $sql$    begin
+        if sqlstate = '55P03' then
+            perform set_config('crm_sync.has_waited', 'yes', true);
+        end if;
+        if tg_op = 'INSERT' then
+            perform crm_sync._capture_failed(
+                case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
+                null,
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
+                sqlstate, sqlerrm);
+        else
+            perform crm_sync._capture_failed(
+                case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
+                (select jsonb_agg(to_jsonb(old)) from old_rows as old),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
+                sqlstate, sqlerrm);
+        end if;
+    exception when others then
+        begin
+            perform nextval('crm_sync.unstored_changes');
+        exception when others then
+            null;
+        end;
+        raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
+    end;
+$sql$,
+        p_table_name, v_row_ids);
 end;
 $$;
 
@@ -599,6 +707,9 @@ as $$
 declare
     v_table_name text;
 begin
+    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.table_name = crm_sync._renamed_to(renamed.former_name);
     for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;
@@ -616,9 +727,13 @@ declare
 begin
     -- One at a time: two that replace the same function get into each other's way.
     perform pg_advisory_xact_lock(1129467219, 1025);
-    if to_regclass(p_table_name) is null then
+    if not crm_sync._is_table(p_table_name) then
         raise exception '% is gone', p_table_name
-            using errcode = '42P01', hint = format('select crm_sync.forget(%L);', p_table_name);
+            using errcode = '42P01', hint = coalesce(
+                (select 'Which of these is it now? Attach that one: ' || string_agg(renamed.table_name, ', ' order by renamed.table_name)
+                 from crm_sync._renamed_tables() as renamed
+                 where renamed.former_name = p_table_name),
+                format('select crm_sync.forget(%L);', p_table_name));
     end if;
     for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
         perform crm_sync._create_generated(
@@ -638,6 +753,7 @@ begin
     end if;
     perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
         'after update on %s referencing old table as old_rows new table as new_rows');
+    perform crm_sync._drop_strange_triggers(p_table_name);
 end;
 $$;
 
@@ -648,11 +764,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (
-        select from pg_catalog.pg_trigger as triggers
-        where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
+        select from crm_sync._capture_triggers() as triggers
+        where triggers.table_name = p_table_name and triggers.trigger_name = p_trigger and triggers.is_own
     ) then
         perform crm_sync._lock_shortly(array[p_table_name], 'share row exclusive');
-        execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
+        execute format('create or replace trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
                        p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
     end if;
 end;
@@ -685,9 +801,11 @@ end;
 $$;
 
 comment on function crm_sync.reattach() is
-    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
+    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. A table that was renamed is attached under its new name, and its deliveries go along. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
 
 comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
+
+comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there and calls what was generated for its table: an existing one costs no lock.';
 
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;
@@ -717,6 +835,266 @@ end;
 $$;
 
 revoke all on function crm_sync._rows(text, text[]), crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
+
+-- sql/crm_sync/05_capture/renamed.sql
+
+-- A table that bears another name than it was attached by: its triggers went with it, and call what was generated for the
+-- old one. By them it is known again, and all that is attached, captured and told of it goes on under its new name.
+-- Lock order: the advisory lock of reattach(), the tick's row of settings, deliveries, the table.
+
+create or replace function crm_sync._capture_triggers()
+returns table (table_name text, trigger_name text, function_name text, is_own boolean)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select named.table_name, triggers.tgname::text, functions.proname::text,
+           triggers.tgname in ('crm_sync_capture_insert', 'crm_sync_capture_update')
+           and functions.proname = crm_sync._generated_name('capture', named.table_name)
+    from pg_catalog.pg_trigger as triggers
+    join pg_catalog.pg_proc as functions on functions.oid = triggers.tgfoid
+    cross join lateral crm_sync._table_name(triggers.tgrelid) as named (table_name)
+    where functions.pronamespace = 'crm_sync'::regnamespace
+      and starts_with(functions.proname::text, '_capture__');
+end;
+$$;
+
+create or replace function crm_sync._is_table(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from pg_catalog.pg_class as classes
+        where classes.oid = to_regclass(p_table_name) and classes.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+create or replace function crm_sync._renamed_tables()
+returns table (former_name text, table_name text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select distinct attached.name, triggers.table_name
+    from crm_sync._attached_tables() as attached (name)
+    join crm_sync._capture_triggers() as triggers
+      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
+    where not triggers.is_own and not crm_sync._is_table(attached.name);
+end;
+$$;
+
+create or replace function crm_sync._renamed_to(p_former_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Of several nobody can say which is meant.
+    return (
+        select min(renamed.table_name) from crm_sync._renamed_tables() as renamed
+        where renamed.former_name = p_former_name
+        having count(*) = 1
+    );
+end;
+$$;
+
+create or replace function crm_sync._follow_renames(p_table regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.table_name = crm_sync._table_name(p_table);
+end;
+$$;
+
+create or replace function crm_sync._follow_rename(p_former_name text, p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+declare
+    v_routes text[] := array(select attachments.route from crm_sync.attachments where attachments.table_name = p_former_name);
+    v_others text[];
+begin
+    perform pg_advisory_xact_lock(1129467219, 1025);
+    -- Ticks stand aside: they lock the ledger's rows in an order of their own.
+    perform from crm_sync.settings for no key update;
+    -- The longest work first, while nobody who writes waits for us; then what was captured meanwhile.
+    perform crm_sync._rename_in_ledger(p_former_name, p_table_name);
+    v_others := crm_sync._rename_attachments(p_former_name, p_table_name);
+    perform crm_sync._reattach_table(p_table_name);
+    perform crm_sync._rename_in_ledger(p_former_name, p_table_name);
+    perform crm_sync._reattach_table(others.name) from unnest(v_others) as others (name)
+    where others.name <> p_table_name and crm_sync._is_table(others.name);
+    perform crm_sync._drop_strange_triggers(p_former_name);
+    perform crm_sync._drop_generated(p_former_name, v_routes);
+end;
+$$;
+
+create or replace function crm_sync._rename_in_ledger(p_former_name text, p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm_sync.deliveries set table_name = p_table_name where deliveries.table_name = p_former_name;
+    update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
+    update crm_sync.capture_failures as failures
+    set table_name = p_table_name, next_retry_at = now()
+    where failures.table_name in (p_former_name, p_table_name);
+end;
+$$;
+
+create or replace function crm_sync._rename_attachments(p_former_name text, p_table_name text)
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_former text := 'has_fired(' || quote_literal(p_former_name);
+    v_now    text := 'has_fired(' || quote_literal(p_table_name);
+    v_others text[];
+begin
+    -- What the new name was attached with since counts.
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_at)
+    select p_table_name, former.route, former.watched, former.columns, former.ordering_key, former.condition, former.transition,
+           former.joined, former.attached_at
+    from crm_sync.attachments as former
+    where former.table_name = p_former_name
+    on conflict (table_name, route) do update set attached_at = least(attachments.attached_at, excluded.attached_at);
+    update crm_sync.related_attachments as related set target_table = p_table_name where related.target_table = p_former_name;
+    insert into crm_sync.related_attachments (table_name, route, target_table, watched, affected, attached_at)
+    select p_table_name, former.route, former.target_table, former.watched, former.affected, former.attached_at
+    from crm_sync.related_attachments as former
+    where former.table_name = p_former_name
+    on conflict (table_name, route) do nothing;
+    delete from crm_sync.related_attachments as related where related.table_name = p_former_name;
+    delete from crm_sync.attachments where attachments.table_name = p_former_name;
+    -- Asked by the old name the ledger would not know that it has told of a row, and it would be told twice.
+    with mended as (
+        update crm_sync.attachments
+        set condition = replace(attachments.condition, v_former, v_now),
+            transition = replace(attachments.transition, v_former, v_now),
+            joined = replace(attachments.joined, v_former, v_now)
+        where strpos(concat(attachments.condition, attachments.transition, attachments.joined), v_former) > 0
+        returning attachments.table_name
+    )
+    select array_agg(distinct mended.table_name) into v_others from mended;
+    return v_others;
+end;
+$$;
+
+create or replace function crm_sync._drop_strange_triggers(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tables   text[];
+    v_triggers text[];
+begin
+    -- Those of another name on this table, and those of this name on another.
+    select array_agg(triggers.table_name order by triggers.table_name, triggers.trigger_name),
+           array_agg(triggers.trigger_name order by triggers.table_name, triggers.trigger_name)
+    into v_tables, v_triggers
+    from crm_sync._capture_triggers() as triggers
+    where not triggers.is_own
+      and (triggers.table_name = p_table_name
+           or triggers.function_name = crm_sync._generated_name('capture', p_table_name));
+    if v_tables is null then
+        return;
+    end if;
+    perform crm_sync._lock_shortly(array(select distinct unnest(v_tables) order by 1), 'access exclusive');
+    for i in 1 .. cardinality(v_tables) loop
+        execute format('drop trigger %I on %s', v_triggers[i], v_tables[i]);
+        if v_tables[i] not in (select * from crm_sync._attached_tables()) then
+            raise warning 'nothing is captured from % any more: its trigger % was that of %', v_tables[i], v_triggers[i], p_table_name
+                using errcode = 'CS052', hint = format('If it is to be captured: select crm_sync.attach(%L, …);', v_tables[i]);
+        end if;
+    end loop;
+end;
+$$;
+
+create or replace function crm_sync._drop_generated(p_table_name text, p_routes text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select generated.function from crm_sync._generated_functions(p_table_name) as generated (function)
+        union all
+        select procedures.oid::regprocedure
+        from pg_catalog.pg_proc as procedures
+        where procedures.pronamespace = 'crm_sync'::regnamespace
+          and procedures.proname in (
+              select crm_sync._generated_name('record', p_table_name, routes.route) from unnest(p_routes) as routes (route))
+    loop
+        execute format('drop function %s', v_function);
+    end loop;
+end;
+$$;
+
+create or replace function crm_sync._refuse_former_name(p_table_name text, p_table oid)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Under the old name its rows could not be read, or another table's would be. Behind a view they can.
+    if not exists (
+        select from pg_catalog.pg_class as classes where classes.oid = to_regclass(p_table_name) and classes.relkind = 'v'
+    ) then
+        raise exception '% was attached as %', crm_sync._table_name(p_table), p_table_name
+            using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
+end;
+$$;
+
+comment on function crm_sync._capture_triggers() is 'Every trigger of capture, by what it calls; is_own: it bears our name and calls what was generated for its table.';
+
+comment on function crm_sync._is_table(text) is 'Whether a table, also a partitioned one, bears this name: a view does not count.';
+
+comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers.';
+
+comment on function crm_sync._renamed_to(text) is 'What an attached table is called now; null: it was not renamed, or nobody can say.';
+
+comment on function crm_sync._follow_renames(regclass) is 'Where a table was attached by another name, that is its own now.';
+
+comment on function crm_sync._follow_rename(text, text) is
+    'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
+
+comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
+
+comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose conditions asked has_fired() by the old name.';
+
+comment on function crm_sync._drop_strange_triggers(text) is
+    'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
+
+comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
+
+comment on function crm_sync._refuse_former_name(text, oid) is
+    'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
+
+revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(), crm_sync._renamed_to(text),
+    crm_sync._follow_renames(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
+    crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
+    crm_sync._refuse_former_name(text, oid) from public;
 
 -- sql/crm_sync/06_dispatch/keys.sql
 
@@ -3032,35 +3410,57 @@ as $$
 declare
     v_off      text;
     v_dropped  text;
+    v_strange  text;
     v_concerns jsonb;
 begin
-    select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
-               filter (where triggers.tgenabled not in ('O', 'A')),
-           string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
-               filter (where triggers.oid is null),
-           jsonb_object_agg(format('%s on %s', wanted.trigger, wanted.table_name), null)
-               filter (where triggers.oid is null or triggers.tgenabled not in ('O', 'A'))
-    into v_off, v_dropped, v_concerns
+    select string_agg(wrong.what, ', ' order by wrong.place, wrong.what) filter (where wrong.how = 'disabled'),
+           string_agg(wrong.what, ', ' order by wrong.place, wrong.what) filter (where wrong.how = 'dropped'),
+           string_agg(wrong.what, ', ' order by wrong.place, wrong.what) filter (where wrong.how = 'strange'),
+           jsonb_object_agg(wrong.what, null)
+    into v_off, v_dropped, v_strange, v_concerns
+    from crm_sync._wrong_triggers() as wrong;
+    return crm_sync._finding(
+        v_concerns is null, 'all there and enabled', 'error',
+        concat_ws('; ', 'dropped: ' || v_dropped, 'of another name: ' || v_strange, 'disabled: ' || v_off),
+        concat_ws(' ',
+            case when v_dropped is not null or v_strange is not null then 'select crm_sync.reattach();' end,
+            case when v_off is not null then 'alter table … enable trigger …;' end,
+            'Then what was missed: select * from crm_sync.repair_missing();'),
+        v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._wrong_triggers()
+returns table (how text, place text, what text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select case when triggers.oid is null then 'dropped' else 'disabled' end, wanted.table_name,
+           format('%s on %s', wanted.trigger, wanted.table_name)
     from (
         select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
         union
-        select attachments.table_name, 'crm_sync_capture_update' from crm_sync.attachments
-        union
-        select related.table_name, 'crm_sync_capture_update' from crm_sync.related_attachments as related
+        select attached.name, 'crm_sync_capture_update' from crm_sync._attached_tables() as attached (name)
         union
         values ('crm_sync.deliveries', 'dispatch_at_commit')
     ) as wanted
     left join pg_catalog.pg_trigger as triggers
       on triggers.tgrelid = to_regclass(wanted.table_name) and triggers.tgname = wanted.trigger
-    where to_regclass(wanted.table_name) is not null;
-    return crm_sync._finding(
-        v_off is null and v_dropped is null, 'all there and enabled', 'error',
-        concat_ws('; ', 'dropped: ' || v_dropped, 'disabled: ' || v_off),
-        concat_ws(' ',
-            case when v_dropped is not null then 'select crm_sync.reattach();' end,
-            case when v_off is not null then 'alter table … enable trigger …;' end,
-            'Then what was missed: select * from crm_sync.repair_missing();'),
-        v_concerns);
+    where crm_sync._is_table(wanted.table_name) and (triggers.oid is null or triggers.tgenabled not in ('O', 'A'));
+    -- A table under another name, one that made room for another, or a trigger under another name.
+    return query
+    select distinct 'strange', triggers.table_name, case
+        when triggers.function_name = crm_sync._generated_name('capture', triggers.table_name)
+            then format('%s on %s', triggers.trigger_name, triggers.table_name)
+        else concat_ws(' ', triggers.table_name, 'has those of', coalesce(attached.name, triggers.function_name))
+    end
+    from crm_sync._capture_triggers() as triggers
+    left join crm_sync._attached_tables() as attached (name)
+      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
+    where not triggers.is_own;
 end;
 $$;
 
@@ -3077,11 +3477,13 @@ begin
     into v_broken, v_concerns
     from (
         select attached.table_name, coalesce(
-            case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+            case when not crm_sync._is_table(attached.table_name) then attached.table_name || ' is gone' end,
             attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
             crm_sync._why_not_captured(attached.table_name)
         ) as what
         from crm_sync._attached_tables() as attached (table_name)
+        -- The check of the triggers tells of it.
+        where attached.table_name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
     ) as broken
     where broken.what is not null;
     return crm_sync._finding(
@@ -3109,7 +3511,7 @@ begin
         v_failed.count = 0, 'none', 'error',
         format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
                crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was renamed: select crm_sync.reattach(); A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
         jsonb_build_object('', v_failed.count));
 end;
 $$;
@@ -3195,7 +3597,9 @@ begin
 end;
 $$;
 
-comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
+comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there, enabled, and of the tables'' own names.';
+
+comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, disabled, or strange: left by a rename on the wrong table, or under another name.';
 
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
 
@@ -3203,7 +3607,7 @@ comment on function crm_sync._check_unstored_changes() is 'Check: every change c
 
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
 
@@ -3405,9 +3809,19 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_table_name text;
+    v_former_name text;
+    v_table_name  text;
 begin
     -- Table by table: one that is gone, which health() tells, holds up no upgrade.
+    for v_former_name, v_table_name in select * from crm_sync._renamed_tables() loop
+        begin
+            if v_table_name = crm_sync._renamed_to(v_former_name) then
+                perform crm_sync._follow_rename(v_former_name, v_table_name);
+            end if;
+        exception when others then
+            perform crm_sync._note_fault('upgrade of ' || v_table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
     for v_table_name in select * from crm_sync._attached_tables() loop
         begin
             perform crm_sync._reattach_table(v_table_name);

@@ -1,5 +1,5 @@
 -- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads
--- their records. forget() does the same where the table itself is gone.
+-- their records. forget() does the same where no table bears the name any more.
 
 create function crm_sync.detach(p_table regclass, p_route text default null)
 returns setof crm_sync.attachments
@@ -7,6 +7,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform crm_sync._follow_renames(p_table);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
 end;
 $$;
@@ -16,12 +17,18 @@ returns setof crm_sync.attachments
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_now text := crm_sync._renamed_to(p_table_name);
 begin
-    if to_regclass(p_table_name) is not null then
+    if crm_sync._is_table(p_table_name) then
         raise exception '% is there', p_table_name
             using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
     end if;
-    return query select * from crm_sync._detach(p_table_name, null);
+    -- Its rows are there: what was captured of them is still sent.
+    if v_now is not null then
+        perform crm_sync._follow_rename(p_table_name, v_now);
+    end if;
+    return query select * from crm_sync._detach(coalesce(v_now, p_table_name), null);
 end;
 $$;
 
@@ -52,8 +59,9 @@ begin
     select array_agg(detached::crm_sync.attachments) into v_detached from detached;
     -- All at once: nobody waits behind one table while we ask for the next.
     perform crm_sync._lock_shortly(
-        array(select tables.name from unnest(v_tables) as tables (name)
-              where exists (select from crm_sync._idle_triggers(tables.name)) order by tables.name),
+        array(select distinct idle.table_name
+              from unnest(v_tables) as tables (name) cross join lateral crm_sync._idle_triggers(tables.name) as idle
+              order by 1),
         'access exclusive');
     foreach v_left in array v_tables loop
         perform crm_sync._take_off(v_left);
@@ -69,38 +77,40 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_trigger  text;
-    v_function regprocedure;
+    v_table_name text;
+    v_trigger    text;
 begin
-    for v_trigger in select * from crm_sync._idle_triggers(p_table_name) loop
-        execute format('drop trigger %I on %s', v_trigger, p_table_name);
+    for v_table_name, v_trigger in select * from crm_sync._idle_triggers(p_table_name) loop
+        execute format('drop trigger %I on %s', v_trigger, v_table_name);
     end loop;
     if p_table_name in (select * from crm_sync._attached_tables()) then
         perform crm_sync._reattach_table(p_table_name);
         return;
     end if;
-    for v_function in select crm_sync._generated_functions(p_table_name) loop
-        execute format('drop function %s', v_function);
-    end loop;
+    -- A route's record function stays as long as deliveries of it may wait for their first claim.
+    perform crm_sync._drop_generated(p_table_name, '{}');
 end;
 $$;
 
 create function crm_sync._idle_triggers(p_table_name text)
-returns setof text
+returns table (table_name text, trigger_name text)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- By what they call: a table that took this one's place, or was renamed, may have them.
     return query
-    select triggers.tgname::text
-    from pg_catalog.pg_trigger as triggers
-    where triggers.tgrelid = to_regclass(p_table_name)
-      and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
-      and (triggers.tgname = 'crm_sync_capture_insert'
-           or (triggers.tgname = 'crm_sync_capture_update'
-               and not exists (
-                   select from crm_sync.related_attachments as related where related.table_name = p_table_name)));
+    select triggers.table_name, triggers.trigger_name
+    from crm_sync._capture_triggers() as triggers
+    where case
+        when triggers.is_own then
+            triggers.table_name = p_table_name
+            and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
+            and (triggers.trigger_name = 'crm_sync_capture_insert'
+                 or not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name))
+        else p_table_name = triggers.table_name or triggers.function_name = crm_sync._generated_name('capture', p_table_name)
+    end;
 end;
 $$;
 
@@ -111,7 +121,6 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A route's record function stays as long as deliveries of it may wait for their first claim.
     return query
     select procedures.oid::regprocedure
     from pg_catalog.pg_proc as procedures
@@ -127,10 +136,10 @@ $$;
 comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
 comment on function crm_sync.forget(text) is
-    'Detaches a table that was dropped, named as in crm_sync.attachments; returns what was attached. Its deliveries stay. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. Its deliveries stay; of a renamed one they are sent under its new name. Safe to repeat. Role: owner. Error: CS039 the table is there.';
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
 comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
-comment on function crm_sync._idle_triggers(text) is 'The triggers of ours on a table that nothing attached needs any more.';
+comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that nothing attached needs any more, on the table or with its functions elsewhere.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 
 revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),

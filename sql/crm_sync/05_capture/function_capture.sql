@@ -38,6 +38,9 @@ begin
             return null;
         end if;
     end if;
+    if tg_table_name <> %6$L or tg_table_schema <> %7$L then
+        perform crm_sync._refuse_former_name(%8$L, tg_relid);
+    end if;
     if tg_op = 'INSERT' then%1$s
     else%2$s%3$s
     end if;
@@ -53,7 +56,8 @@ $body$,
             crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
             coalesce(crm_sync._related_sql(p_table_name), ''),
             crm_sync._capture_handler_sql(p_table_name),
-            crm_sync._leave_out_sql(p_table_name)));
+            crm_sync._leave_out_sql(p_table_name),
+            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name));
 end;
 $$;
 
@@ -114,14 +118,14 @@ begin
         end if;
         if tg_op = 'INSERT' then
             perform crm_sync._capture_failed(
-                %1$L, tg_op,
+                case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
                 null,
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
                 sqlstate, sqlerrm);
         else
             perform crm_sync._capture_failed(
-                %1$L, tg_op,
+                case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
                 (select jsonb_agg(to_jsonb(old)) from old_rows as old),
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),

@@ -8,6 +8,9 @@ as $$
 declare
     v_table_name text;
 begin
+    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.table_name = crm_sync._renamed_to(renamed.former_name);
     for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;
@@ -25,9 +28,13 @@ declare
 begin
     -- One at a time: two that replace the same function get into each other's way.
     perform pg_advisory_xact_lock(1129467219, 1025);
-    if to_regclass(p_table_name) is null then
+    if not crm_sync._is_table(p_table_name) then
         raise exception '% is gone', p_table_name
-            using errcode = '42P01', hint = format('select crm_sync.forget(%L);', p_table_name);
+            using errcode = '42P01', hint = coalesce(
+                (select 'Which of these is it now? Attach that one: ' || string_agg(renamed.table_name, ', ' order by renamed.table_name)
+                 from crm_sync._renamed_tables() as renamed
+                 where renamed.former_name = p_table_name),
+                format('select crm_sync.forget(%L);', p_table_name));
     end if;
     for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
         perform crm_sync._create_generated(
@@ -47,6 +54,7 @@ begin
     end if;
     perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
         'after update on %s referencing old table as old_rows new table as new_rows');
+    perform crm_sync._drop_strange_triggers(p_table_name);
 end;
 $$;
 
@@ -77,11 +85,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (
-        select from pg_catalog.pg_trigger as triggers
-        where triggers.tgrelid = p_table_name::regclass and triggers.tgname = p_trigger
+        select from crm_sync._capture_triggers() as triggers
+        where triggers.table_name = p_table_name and triggers.trigger_name = p_trigger and triggers.is_own
     ) then
         perform crm_sync._lock_shortly(array[p_table_name], 'share row exclusive');
-        execute format('create trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
+        execute format('create or replace trigger %I ' || p_event || ' for each statement execute function crm_sync.%I()',
                        p_trigger, p_table_name, crm_sync._generated_name('capture', p_table_name));
     end if;
 end;
@@ -114,11 +122,11 @@ end;
 $$;
 
 comment on function crm_sync.reattach() is
-    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
+    'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. A table that was renamed is attached under its new name, and its deliveries go along. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
 comment on function crm_sync._reattach_table(text) is 'The same for one table.';
 comment on function crm_sync._create_generated(text, text) is 'Creates a generated function, not executable by PUBLIC; nothing where there is no text.';
 comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
-comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there: an existing one costs no lock.';
+comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there and calls what was generated for its table: an existing one costs no lock.';
 
 revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;

@@ -9,35 +9,57 @@ as $$
 declare
     v_off      text;
     v_dropped  text;
+    v_strange  text;
     v_concerns jsonb;
 begin
-    select string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
-               filter (where triggers.tgenabled not in ('O', 'A')),
-           string_agg(format('%s on %s', wanted.trigger, wanted.table_name), ', ' order by wanted.table_name, wanted.trigger)
-               filter (where triggers.oid is null),
-           jsonb_object_agg(format('%s on %s', wanted.trigger, wanted.table_name), null)
-               filter (where triggers.oid is null or triggers.tgenabled not in ('O', 'A'))
-    into v_off, v_dropped, v_concerns
+    select string_agg(wrong.what, ', ' order by wrong.place, wrong.what) filter (where wrong.how = 'disabled'),
+           string_agg(wrong.what, ', ' order by wrong.place, wrong.what) filter (where wrong.how = 'dropped'),
+           string_agg(wrong.what, ', ' order by wrong.place, wrong.what) filter (where wrong.how = 'strange'),
+           jsonb_object_agg(wrong.what, null)
+    into v_off, v_dropped, v_strange, v_concerns
+    from crm_sync._wrong_triggers() as wrong;
+    return crm_sync._finding(
+        v_concerns is null, 'all there and enabled', 'error',
+        concat_ws('; ', 'dropped: ' || v_dropped, 'of another name: ' || v_strange, 'disabled: ' || v_off),
+        concat_ws(' ',
+            case when v_dropped is not null or v_strange is not null then 'select crm_sync.reattach();' end,
+            case when v_off is not null then 'alter table … enable trigger …;' end,
+            'Then what was missed: select * from crm_sync.repair_missing();'),
+        v_concerns);
+end;
+$$;
+
+create function crm_sync._wrong_triggers()
+returns table (how text, place text, what text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select case when triggers.oid is null then 'dropped' else 'disabled' end, wanted.table_name,
+           format('%s on %s', wanted.trigger, wanted.table_name)
     from (
         select attachments.table_name, 'crm_sync_capture_insert' as trigger from crm_sync.attachments
         union
-        select attachments.table_name, 'crm_sync_capture_update' from crm_sync.attachments
-        union
-        select related.table_name, 'crm_sync_capture_update' from crm_sync.related_attachments as related
+        select attached.name, 'crm_sync_capture_update' from crm_sync._attached_tables() as attached (name)
         union
         values ('crm_sync.deliveries', 'dispatch_at_commit')
     ) as wanted
     left join pg_catalog.pg_trigger as triggers
       on triggers.tgrelid = to_regclass(wanted.table_name) and triggers.tgname = wanted.trigger
-    where to_regclass(wanted.table_name) is not null;
-    return crm_sync._finding(
-        v_off is null and v_dropped is null, 'all there and enabled', 'error',
-        concat_ws('; ', 'dropped: ' || v_dropped, 'disabled: ' || v_off),
-        concat_ws(' ',
-            case when v_dropped is not null then 'select crm_sync.reattach();' end,
-            case when v_off is not null then 'alter table … enable trigger …;' end,
-            'Then what was missed: select * from crm_sync.repair_missing();'),
-        v_concerns);
+    where crm_sync._is_table(wanted.table_name) and (triggers.oid is null or triggers.tgenabled not in ('O', 'A'));
+    -- A table under another name, one that made room for another, or a trigger under another name.
+    return query
+    select distinct 'strange', triggers.table_name, case
+        when triggers.function_name = crm_sync._generated_name('capture', triggers.table_name)
+            then format('%s on %s', triggers.trigger_name, triggers.table_name)
+        else concat_ws(' ', triggers.table_name, 'has those of', coalesce(attached.name, triggers.function_name))
+    end
+    from crm_sync._capture_triggers() as triggers
+    left join crm_sync._attached_tables() as attached (name)
+      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
+    where not triggers.is_own;
 end;
 $$;
 
@@ -54,11 +76,13 @@ begin
     into v_broken, v_concerns
     from (
         select attached.table_name, coalesce(
-            case when to_regclass(attached.table_name) is null then attached.table_name || ' is gone' end,
+            case when not crm_sync._is_table(attached.table_name) then attached.table_name || ' is gone' end,
             attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
             crm_sync._why_not_captured(attached.table_name)
         ) as what
         from crm_sync._attached_tables() as attached (table_name)
+        -- The check of the triggers tells of it.
+        where attached.table_name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
     ) as broken
     where broken.what is not null;
     return crm_sync._finding(
@@ -126,7 +150,7 @@ begin
         v_failed.count = 0, 'none', 'error',
         format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
                crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was renamed: select crm_sync.reattach(); A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
         jsonb_build_object('', v_failed.count));
 end;
 $$;
@@ -233,7 +257,8 @@ begin
 end;
 $$;
 
-comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there and enabled.';
+comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there, enabled, and of the tables'' own names.';
+comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, disabled, or strange: left by a rename on the wrong table, or under another name.';
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
 comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
 comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
@@ -243,6 +268,6 @@ comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_mi
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;

@@ -50,9 +50,19 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_table_name text;
+    v_former_name text;
+    v_table_name  text;
 begin
     -- Table by table: one that is gone, which health() tells, holds up no upgrade.
+    for v_former_name, v_table_name in select * from crm_sync._renamed_tables() loop
+        begin
+            if v_table_name = crm_sync._renamed_to(v_former_name) then
+                perform crm_sync._follow_rename(v_former_name, v_table_name);
+            end if;
+        exception when others then
+            perform crm_sync._note_fault('upgrade of ' || v_table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
     for v_table_name in select * from crm_sync._attached_tables() loop
         begin
             perform crm_sync._reattach_table(v_table_name);

@@ -1,0 +1,247 @@
+-- A table that bears another name than it was attached by: its triggers went with it, and call what was generated for the
+-- old one. By them it is known again, and all that is attached, captured and told of it goes on under its new name.
+-- Lock order: the advisory lock of reattach(), the tick's row of settings, deliveries, the table.
+
+create function crm_sync._capture_triggers()
+returns table (table_name text, trigger_name text, function_name text, is_own boolean)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select named.table_name, triggers.tgname::text, functions.proname::text,
+           triggers.tgname in ('crm_sync_capture_insert', 'crm_sync_capture_update')
+           and functions.proname = crm_sync._generated_name('capture', named.table_name)
+    from pg_catalog.pg_trigger as triggers
+    join pg_catalog.pg_proc as functions on functions.oid = triggers.tgfoid
+    cross join lateral crm_sync._table_name(triggers.tgrelid) as named (table_name)
+    where functions.pronamespace = 'crm_sync'::regnamespace
+      and starts_with(functions.proname::text, '_capture__');
+end;
+$$;
+
+create function crm_sync._is_table(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from pg_catalog.pg_class as classes
+        where classes.oid = to_regclass(p_table_name) and classes.relkind in ('r', 'p')
+    );
+end;
+$$;
+
+create function crm_sync._renamed_tables()
+returns table (former_name text, table_name text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select distinct attached.name, triggers.table_name
+    from crm_sync._attached_tables() as attached (name)
+    join crm_sync._capture_triggers() as triggers
+      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
+    where not triggers.is_own and not crm_sync._is_table(attached.name);
+end;
+$$;
+
+create function crm_sync._renamed_to(p_former_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Of several nobody can say which is meant.
+    return (
+        select min(renamed.table_name) from crm_sync._renamed_tables() as renamed
+        where renamed.former_name = p_former_name
+        having count(*) = 1
+    );
+end;
+$$;
+
+create function crm_sync._follow_renames(p_table regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.table_name = crm_sync._table_name(p_table);
+end;
+$$;
+
+create function crm_sync._follow_rename(p_former_name text, p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+declare
+    v_routes text[] := array(select attachments.route from crm_sync.attachments where attachments.table_name = p_former_name);
+    v_others text[];
+begin
+    perform pg_advisory_xact_lock(1129467219, 1025);
+    -- Ticks stand aside: they lock the ledger's rows in an order of their own.
+    perform from crm_sync.settings for no key update;
+    -- The longest work first, while nobody who writes waits for us; then what was captured meanwhile.
+    perform crm_sync._rename_in_ledger(p_former_name, p_table_name);
+    v_others := crm_sync._rename_attachments(p_former_name, p_table_name);
+    perform crm_sync._reattach_table(p_table_name);
+    perform crm_sync._rename_in_ledger(p_former_name, p_table_name);
+    perform crm_sync._reattach_table(others.name) from unnest(v_others) as others (name)
+    where others.name <> p_table_name and crm_sync._is_table(others.name);
+    perform crm_sync._drop_strange_triggers(p_former_name);
+    perform crm_sync._drop_generated(p_former_name, v_routes);
+end;
+$$;
+
+create function crm_sync._rename_in_ledger(p_former_name text, p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm_sync.deliveries set table_name = p_table_name where deliveries.table_name = p_former_name;
+    update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
+    update crm_sync.capture_failures as failures
+    set table_name = p_table_name, next_retry_at = now()
+    where failures.table_name in (p_former_name, p_table_name);
+end;
+$$;
+
+create function crm_sync._rename_attachments(p_former_name text, p_table_name text)
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_former text := 'has_fired(' || quote_literal(p_former_name);
+    v_now    text := 'has_fired(' || quote_literal(p_table_name);
+    v_others text[];
+begin
+    -- What the new name was attached with since counts.
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_at)
+    select p_table_name, former.route, former.watched, former.columns, former.ordering_key, former.condition, former.transition,
+           former.joined, former.attached_at
+    from crm_sync.attachments as former
+    where former.table_name = p_former_name
+    on conflict (table_name, route) do update set attached_at = least(attachments.attached_at, excluded.attached_at);
+    update crm_sync.related_attachments as related set target_table = p_table_name where related.target_table = p_former_name;
+    insert into crm_sync.related_attachments (table_name, route, target_table, watched, affected, attached_at)
+    select p_table_name, former.route, former.target_table, former.watched, former.affected, former.attached_at
+    from crm_sync.related_attachments as former
+    where former.table_name = p_former_name
+    on conflict (table_name, route) do nothing;
+    delete from crm_sync.related_attachments as related where related.table_name = p_former_name;
+    delete from crm_sync.attachments where attachments.table_name = p_former_name;
+    -- Asked by the old name the ledger would not know that it has told of a row, and it would be told twice.
+    with mended as (
+        update crm_sync.attachments
+        set condition = replace(attachments.condition, v_former, v_now),
+            transition = replace(attachments.transition, v_former, v_now),
+            joined = replace(attachments.joined, v_former, v_now)
+        where strpos(concat(attachments.condition, attachments.transition, attachments.joined), v_former) > 0
+        returning attachments.table_name
+    )
+    select array_agg(distinct mended.table_name) into v_others from mended;
+    return v_others;
+end;
+$$;
+
+create function crm_sync._drop_strange_triggers(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tables   text[];
+    v_triggers text[];
+begin
+    -- Those of another name on this table, and those of this name on another.
+    select array_agg(triggers.table_name order by triggers.table_name, triggers.trigger_name),
+           array_agg(triggers.trigger_name order by triggers.table_name, triggers.trigger_name)
+    into v_tables, v_triggers
+    from crm_sync._capture_triggers() as triggers
+    where not triggers.is_own
+      and (triggers.table_name = p_table_name
+           or triggers.function_name = crm_sync._generated_name('capture', p_table_name));
+    if v_tables is null then
+        return;
+    end if;
+    perform crm_sync._lock_shortly(array(select distinct unnest(v_tables) order by 1), 'access exclusive');
+    for i in 1 .. cardinality(v_tables) loop
+        execute format('drop trigger %I on %s', v_triggers[i], v_tables[i]);
+        if v_tables[i] not in (select * from crm_sync._attached_tables()) then
+            raise warning 'nothing is captured from % any more: its trigger % was that of %', v_tables[i], v_triggers[i], p_table_name
+                using errcode = 'CS052', hint = format('If it is to be captured: select crm_sync.attach(%L, …);', v_tables[i]);
+        end if;
+    end loop;
+end;
+$$;
+
+create function crm_sync._drop_generated(p_table_name text, p_routes text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select generated.function from crm_sync._generated_functions(p_table_name) as generated (function)
+        union all
+        select procedures.oid::regprocedure
+        from pg_catalog.pg_proc as procedures
+        where procedures.pronamespace = 'crm_sync'::regnamespace
+          and procedures.proname in (
+              select crm_sync._generated_name('record', p_table_name, routes.route) from unnest(p_routes) as routes (route))
+    loop
+        execute format('drop function %s', v_function);
+    end loop;
+end;
+$$;
+
+create function crm_sync._refuse_former_name(p_table_name text, p_table oid)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Under the old name its rows could not be read, or another table's would be. Behind a view they can.
+    if not exists (
+        select from pg_catalog.pg_class as classes where classes.oid = to_regclass(p_table_name) and classes.relkind = 'v'
+    ) then
+        raise exception '% was attached as %', crm_sync._table_name(p_table), p_table_name
+            using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
+end;
+$$;
+
+comment on function crm_sync._capture_triggers() is 'Every trigger of capture, by what it calls; is_own: it bears our name and calls what was generated for its table.';
+comment on function crm_sync._is_table(text) is 'Whether a table, also a partitioned one, bears this name: a view does not count.';
+comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers.';
+comment on function crm_sync._renamed_to(text) is 'What an attached table is called now; null: it was not renamed, or nobody can say.';
+comment on function crm_sync._follow_renames(regclass) is 'Where a table was attached by another name, that is its own now.';
+comment on function crm_sync._follow_rename(text, text) is
+    'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
+comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
+comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose conditions asked has_fired() by the old name.';
+comment on function crm_sync._drop_strange_triggers(text) is
+    'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
+comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
+comment on function crm_sync._refuse_former_name(text, oid) is
+    'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
+
+revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(), crm_sync._renamed_to(text),
+    crm_sync._follow_renames(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
+    crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
+    crm_sync._refuse_former_name(text, oid) from public;
