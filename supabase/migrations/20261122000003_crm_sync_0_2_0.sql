@@ -54,7 +54,7 @@ begin
             regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '[[:space:]]+')
         )::crm_sync.function_access
         from (
-            select decrypted.name, nullif(btrim(decrypted.decrypted_secret), '') as value
+            select decrypted.name, nullif(btrim(decrypted.decrypted_secret, e' \t\n\r'), '') as value
             from vault.decrypted_secrets as decrypted
             where decrypted.name in ('crm_sync_function_url', 'crm_sync_signing_secret')
         ) as secrets
@@ -1165,6 +1165,33 @@ begin
         v_envelopes := v_envelopes || v_envelope;
     end loop;
     return v_envelopes;
+end;
+$$;
+
+-- sql/crm_sync/06_dispatch/sign.sql
+
+-- Standard Webhooks signatures (standardwebhooks.com, "Signature scheme"): HMAC-SHA256 over id.timestamp.body, base64.
+-- pg_net sends exactly body::text, so that is what is signed; answers of the function are signed the same way.
+
+create or replace function crm_sync._signatures(p_id text, p_timestamp text, p_body text, p_secrets text[])
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_signed     bytea := convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8');
+    v_signatures text[];
+    v_secret     text;
+    v_key        bytea;
+begin
+    -- One for each secret: during a rotation either side may know only the old or only the new one. An empty key is everybody's.
+    foreach v_secret in array coalesce(p_secrets, '{}') loop
+        v_key := decode(regexp_replace(v_secret, '^whsec_', ''), 'base64');
+        continue when v_key = '';
+        v_signatures := v_signatures || ('v1,' || encode(extensions.hmac(v_signed, v_key, 'sha256'), 'base64'));
+    end loop;
+    return array_to_string(v_signatures, ' ');
 end;
 $$;
 

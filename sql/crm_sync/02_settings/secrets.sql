@@ -21,7 +21,7 @@ begin
             regexp_split_to_array(max(secrets.value) filter (where secrets.name = 'crm_sync_signing_secret'), '[[:space:]]+')
         )::crm_sync.function_access
         from (
-            select decrypted.name, nullif(btrim(decrypted.decrypted_secret), '') as value
+            select decrypted.name, nullif(btrim(decrypted.decrypted_secret, e' \t\n\r'), '') as value
             from vault.decrypted_secrets as decrypted
             where decrypted.name in ('crm_sync_function_url', 'crm_sync_signing_secret')
         ) as secrets

@@ -11,11 +11,13 @@ declare
     v_signed     bytea := convert_to(p_id || '.' || p_timestamp || '.' || p_body, 'UTF8');
     v_signatures text[];
     v_secret     text;
+    v_key        bytea;
 begin
-    -- One for each secret: during a rotation either side may know only the old or only the new one.
+    -- One for each secret: during a rotation either side may know only the old or only the new one. An empty key is everybody's.
     foreach v_secret in array coalesce(p_secrets, '{}') loop
-        v_signatures := v_signatures || ('v1,' || encode(
-            extensions.hmac(v_signed, decode(regexp_replace(v_secret, '^whsec_', ''), 'base64'), 'sha256'), 'base64'));
+        v_key := decode(regexp_replace(v_secret, '^whsec_', ''), 'base64');
+        continue when v_key = '';
+        v_signatures := v_signatures || ('v1,' || encode(extensions.hmac(v_signed, v_key, 'sha256'), 'base64'));
     end loop;
     return array_to_string(v_signatures, ' ');
 end;
