@@ -1,15 +1,13 @@
 /** Brings a database to the newest migrations, by the Supabase CLI, as a hosted project would be. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
-import { MIGRATIONS, readMigrations, sha256Of } from "../migrations/releases.ts";
+import { isSample, MIGRATIONS, readMigrations, sha256Of } from "../migrations/releases.ts";
 import { ROOT } from "../sql-files.ts";
 import { pushMigrations } from "../supabase-cli.ts";
 
 const SUPABASE = join(ROOT, "supabase");
-/** How a migration that is made of the sample tables begins. */
-const SAMPLE = /^-- Generated from sql\/app\//;
 
 /** Hashes of the migrations of this repository, by file name. */
 export function migrationHashes(): Record<string, string> {
@@ -30,18 +28,20 @@ export function changedSince(applied: Record<string, string>): string[] {
  */
 export async function installInto(url: string, client: pg.ClientBase): Promise<string[]> {
   const applied = await appliedVersions(client);
-  const takesSamples = (await isPublicEmpty(client)) || applied.some(isSample);
+  const files = [...readMigrations().keys()];
+  const samples = new Set(files.filter(isSample).map(versionOf));
+  const takesSamples =
+    (await isPublicEmpty(client)) || applied.some((version) => samples.has(version));
   const folder = mkdtempSync(join(tmpdir(), "crm-sync-migrations-"));
   try {
     const migrations = join(folder, "supabase", "migrations");
     mkdirSync(migrations, { recursive: true });
     cpSync(join(SUPABASE, "config.toml"), join(folder, "supabase", "config.toml"));
-    for (const file of migrationFiles()) {
-      if (takesSamples || !isSample(versionOf(file)))
-        cpSync(join(MIGRATIONS, file), join(migrations, file));
+    for (const file of files.filter((name) => takesSamples || !isSample(name))) {
+      cpSync(join(MIGRATIONS, file), join(migrations, file));
     }
     // The CLI wants a file for each version that the server knows; it reads none of them again.
-    const ours = new Set(migrationFiles().map(versionOf));
+    const ours = new Set(files.map(versionOf));
     for (const version of applied.filter((version) => !ours.has(version))) {
       writeFileSync(join(migrations, `${version}_applied_elsewhere.sql`), "");
     }
@@ -56,17 +56,8 @@ export async function installInto(url: string, client: pg.ClientBase): Promise<s
       ];
 }
 
-function migrationFiles(): string[] {
-  return [...readMigrations().keys()];
-}
-
 function versionOf(file: string): string {
   return file.split("_")[0] ?? file;
-}
-
-function isSample(version: string): boolean {
-  const file = migrationFiles().find((name) => versionOf(name) === version);
-  return file !== undefined && SAMPLE.test(readFileSync(join(MIGRATIONS, file), "utf8"));
 }
 
 async function appliedVersions(client: pg.ClientBase): Promise<string[]> {
