@@ -9,7 +9,7 @@ const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * The first `bytes` bytes of a body as text, or what of them comes within `ms` milliseconds. What is left is
- * cancelled. A connection that breaks counts as cut.
+ * cancelled. A connection that breaks counts as cut. Whatever length is announced: text() would wait for all of it.
  */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
@@ -73,12 +73,4 @@ function grown(bytes: Uint8Array, needed: number): Uint8Array {
   const longer = new Uint8Array(Math.max(2 * bytes.length, needed));
   longer.set(bytes);
   return longer;
-}
-
-/** readBody for a response. Whatever length it announces: text() would wait for that until the call's own limit. */
-export async function readResponse(
-  response: Response,
-  limit: { bytes: number; ms: number },
-): Promise<BodyStart> {
-  return await readBody(response.body, limit);
 }

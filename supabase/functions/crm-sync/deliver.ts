@@ -1,4 +1,4 @@
-import { readResponse } from "./body.ts";
+import { readBody } from "./body.ts";
 import { type Destination, destinations, knownSecrets, type Target } from "./destinations.ts";
 import type { Delivery } from "./envelope.ts";
 import { stringifyJson } from "./json.ts";
@@ -162,7 +162,7 @@ async function post(
       : notSent("retry", "network", describeNetworkError(error));
   }
   const { outcome, errorCode } = classify(response.status, { conflictIsDelivered });
-  const answer = await readResponse(response, ANSWER_LIMIT);
+  const answer = await readBody(response.body, ANSWER_LIMIT);
   return {
     outcome,
     status: response.status === 0 ? null : response.status,
