@@ -1096,6 +1096,55 @@ revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), c
     crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
     crm_sync._refuse_former_name(text, oid) from public;
 
+-- sql/crm_sync/06_dispatch/claim.sql
+
+create or replace function crm_sync._judge_sendable(p_delivery_ids bigint[])
+returns crm_sync.judged[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select array_agg(row(
+            ids.position, sized.delivery_id, coalesce(built.ordering_key, sized.ordering_key), sized.envelope_failure_count,
+            built.record, sized.bytes,
+            case
+                when built.delivery_id is null then 'unbuilt'
+                when built.is_gone then 'row_deleted'
+                when built.record is null then 'erased'
+                when built.ordering_key <> sized.ordering_key then 'key_changed'
+                when sized.bytes > (select settings.max_delivery_bytes from crm_sync.settings) then 'too_large'
+                else 'sendable'
+            end
+        )::crm_sync.judged order by ids.position)
+        from unnest(p_delivery_ids) with ordinality as ids (delivery_id, position)
+        left join crm_sync._build_records(p_delivery_ids) as built on built.delivery_id = ids.delivery_id
+        cross join lateral (
+            select deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
+                   octet_length(built.record::text) + octet_length(deliveries.ordering_key) + crm_sync._bytes_around_record() as bytes
+            from crm_sync.deliveries
+            where deliveries.delivery_id = ids.delivery_id
+        ) as sized
+    );
+end;
+$$;
+
+create or replace function crm_sync._bytes_around_record()
+returns int
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- What stands around it in the body, but for its key: 340 bytes, and the names of table and route.
+    select 400
+$$;
+
+comment on function crm_sync._bytes_around_record() is 'By how many bytes a delivery is larger than its record and key together. A constant, put in when the claim is planned.';
+
+revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz), crm_sync._judge_sendable(bigint[]),
+    crm_sync._bytes_around_record(), crm_sync._set_aside(crm_sync.judged[], timestamptz), crm_sync._sendable(crm_sync.judged[]),
+    crm_sync._pack_judged(crm_sync.judged[], int) from public;
+
 -- sql/crm_sync/06_dispatch/keys.sql
 
 -- The order within one key. Whoever claims, commit or tick, first takes the key's lock, never waiting; then, in a new
@@ -2048,7 +2097,8 @@ declare
 begin
     -- As dispatch counts them: _judge_sendable().
     select deliveries.delivery ->> 'route',
-           octet_length(deliveries.delivery ->> 'record') + octet_length(deliveries.delivery ->> 'ordering_key') + 400 as bytes
+           octet_length(deliveries.delivery ->> 'record') + octet_length(deliveries.delivery ->> 'ordering_key')
+               + crm_sync._bytes_around_record() as bytes
     into v_route, v_bytes
     from jsonb_array_elements(p_deliveries) as deliveries (delivery)
     order by bytes desc nulls last

@@ -80,13 +80,22 @@ begin
         left join crm_sync._build_records(p_delivery_ids) as built on built.delivery_id = ids.delivery_id
         cross join lateral (
             select deliveries.delivery_id, deliveries.ordering_key, deliveries.envelope_failure_count,
-                   -- What stands around a record in the body, but for its key: 340 bytes, and the names of table and route.
-                   octet_length(built.record::text) + octet_length(deliveries.ordering_key) + 400 as bytes
+                   octet_length(built.record::text) + octet_length(deliveries.ordering_key) + crm_sync._bytes_around_record() as bytes
             from crm_sync.deliveries
             where deliveries.delivery_id = ids.delivery_id
         ) as sized
     );
 end;
+$$;
+
+create function crm_sync._bytes_around_record()
+returns int
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- What stands around it in the body, but for its key: 340 bytes, and the names of table and route.
+    select 400
 $$;
 
 create function crm_sync._set_aside(p_judged crm_sync.judged[], p_now timestamptz)
@@ -155,11 +164,12 @@ $$;
 comment on function crm_sync._claim(bigint[], int, timestamptz, timestamptz) is
     'Marks deliveries as in flight, in envelopes with ids of their own; sets aside those that can not be sent.';
 comment on function crm_sync._judge_sendable(bigint[]) is 'Reads the records and judges, in the order of the list, what can be sent.';
+comment on function crm_sync._bytes_around_record() is 'By how many bytes a delivery is larger than its record and key together. A constant, put in when the claim is planned.';
 comment on function crm_sync._set_aside(crm_sync.judged[], timestamptz) is
     'Cancels what has no row any more or was erased, ends what is too large for a request, puts off what could not be read, moves what tells of another key by now to that key.';
 comment on function crm_sync._sendable(crm_sync.judged[]) is 'Those that can be sent and do not stand behind one of their key that could not be read.';
 comment on function crm_sync._pack_judged(crm_sync.judged[], int) is 'The envelope of each, within the settings; null: not this time.';
 
 revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz), crm_sync._judge_sendable(bigint[]),
-    crm_sync._set_aside(crm_sync.judged[], timestamptz), crm_sync._sendable(crm_sync.judged[]),
+    crm_sync._bytes_around_record(), crm_sync._set_aside(crm_sync.judged[], timestamptz), crm_sync._sendable(crm_sync.judged[]),
     crm_sync._pack_judged(crm_sync.judged[], int) from public;

@@ -72,7 +72,8 @@ declare
 begin
     -- As dispatch counts them: _judge_sendable().
     select deliveries.delivery ->> 'route',
-           octet_length(deliveries.delivery ->> 'record') + octet_length(deliveries.delivery ->> 'ordering_key') + 400 as bytes
+           octet_length(deliveries.delivery ->> 'record') + octet_length(deliveries.delivery ->> 'ordering_key')
+               + crm_sync._bytes_around_record() as bytes
     into v_route, v_bytes
     from jsonb_array_elements(p_deliveries) as deliveries (delivery)
     order by bytes desc nulls last

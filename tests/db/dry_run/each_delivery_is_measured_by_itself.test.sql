@@ -30,7 +30,7 @@ delete from crm_sync.attachments where route = 'copy';
 select crm_sync.reattach();
 update leads set lastname = '';
 create temp table counted as
-select octet_length(record::text) + octet_length(ordering_key) + 400 as bytes
+select octet_length(record::text) + octet_length(ordering_key) + crm_sync._bytes_around_record() as bytes
 from crm_sync._build_records(array(select max(delivery_id) from crm_sync.deliveries));
 update leads set lastname = repeat('x', 60000 - (select bytes from counted));
 select is((select count(*)::int from crm_sync.dry_run('leads', '10000000-0000-4000-8000-000000000001')), 1, 'one as large as dispatch lets it be');
