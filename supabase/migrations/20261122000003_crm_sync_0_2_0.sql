@@ -270,8 +270,58 @@ begin
     -- Its rows are there: what was captured of them is still sent.
     if v_now is not null then
         perform crm_sync._follow_rename(p_table_name, v_now);
+        return query select * from crm_sync._detach(v_now, null);
+        return;
     end if;
-    return query select * from crm_sync._detach(coalesce(v_now, p_table_name), null);
+    return query select * from crm_sync._detach(p_table_name, null);
+    perform crm_sync._give_up_unread(p_table_name);
+end;
+$$;
+
+create or replace function crm_sync._give_up_unread(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids   bigint[] := crm_sync._unreadable(p_table_name);
+    v_count int;
+begin
+    perform crm_sync._lock_keys_waiting(v_ids);
+    v_count := cardinality(crm_sync._cancel(v_ids, array['pending'], 'table_gone'));
+    perform crm_sync._note_operation('forget', jsonb_build_object('table', p_table_name), v_count);
+    if v_count > 0 then
+        raise warning '% deliveries of % are cancelled: nobody has read them, and their table is gone', v_count, p_table_name
+            using errcode = 'CS053', hint = format(
+                'Which: select * from crm_sync.delivery_log where table_name = %L and last_error_code = ''table_gone'';', p_table_name);
+    end if;
+end;
+$$;
+
+create or replace function crm_sync._unreadable(p_table_name text)
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_route      text;
+    v_ids        bigint[];
+    v_unreadable bigint[] := array[]::bigint[];
+begin
+    for v_route, v_ids in
+        select deliveries.route, array_agg(deliveries.delivery_id)
+        from crm_sync.deliveries
+        where deliveries.table_name = p_table_name and deliveries.status = 'pending' and deliveries.claimed_at is null
+        group by deliveries.route
+    loop
+        begin
+            -- Of no delivery at all: that the table, its row type or its schema is gone shows at once.
+            perform from crm_sync._records(p_table_name, v_route, '{}');
+        exception when undefined_table or undefined_object or invalid_schema_name or undefined_function then
+            v_unreadable := v_unreadable || v_ids;
+        end;
+    end loop;
+    return v_unreadable;
 end;
 $$;
 
@@ -380,13 +430,18 @@ comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
 
 comment on function crm_sync.forget(text) is
-    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. Its deliveries stay; of a renamed one they are sent under its new name. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. What waits and has its record, as an event has, is still sent, of a renamed one all, under its new name; the rest is cancelled (table_gone), with a warning (CS053) of how many. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+
+comment on function crm_sync._give_up_unread(text) is 'Cancels what waits to be read from a table that is gone; says, and writes down, how many.';
+
+comment on function crm_sync._unreadable(text) is 'Deliveries that wait for their first claim and whose record can not be built, as their table is gone.';
 
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
 
 comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that nothing attached needs any more, on the table or with its functions elsewhere.';
 
-revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),
+revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._give_up_unread(text), crm_sync._unreadable(text),
+    crm_sync._detach(text, text),
     crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
 
 -- sql/crm_sync/05_capture/fired.sql
@@ -564,7 +619,7 @@ $$;
 
 -- The text of the function that builds a route's records, called at the first claim.
 -- State route: from the row as it now is, with the ordering key that it now has; no row, no record. Event route: from the
--- row as captured.
+-- row as captured; unless it takes something from other tables it asks no table at all, and outlives its own.
 
 create or replace function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
 returns text
@@ -577,7 +632,8 @@ declare
     v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
     v_record text := 'deliveries.record';
     v_key    text := 'deliveries.ordering_key';
-    v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
+    v_source text := case when p_attachment.joined is null then '' else format(
+        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name) end;
 begin
     if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
@@ -2061,6 +2117,63 @@ revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, r
 
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) to crm_sync_operator;
 
+-- sql/crm_sync/09_operate/cancel.sql
+
+-- Takes deliveries out for good, while they wait or are dead. One that is in flight is not stopped.
+
+create or replace function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
+returns table (delivery_id bigint, cancelled boolean, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_cancelled bigint[];
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    v_cancelled := crm_sync._cancel(p_delivery_ids, array['pending', 'dead'], 'cancelled_by_operator');
+    perform crm_sync._note_operation(
+        'cancel', jsonb_build_object('delivery_ids', p_delivery_ids), cardinality(v_cancelled), p_note);
+    return query
+    select ids.delivery_id, ids.delivery_id = any (v_cancelled),
+           case
+               when ids.delivery_id = any (v_cancelled) then null
+               when deliveries.delivery_id is null then 'no such delivery'
+               when deliveries.status = 'in_flight' then 'it is in flight; its outcome comes first'
+               else 'it is ' || deliveries.status
+           end
+    from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+    left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    order by ids.delivery_id;
+end;
+$$;
+
+create or replace function crm_sync._cancel(p_delivery_ids bigint[], p_of text[], p_error_code text)
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_cancelled bigint[];
+begin
+    with cancelled as (
+        update crm_sync.deliveries
+        set status = 'cancelled', last_error_code = p_error_code, finished_at = clock_timestamp(), is_parked = false
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = any (p_of)
+        returning deliveries.delivery_id
+    )
+    select coalesce(array_agg(cancelled.delivery_id), '{}') into v_cancelled from cancelled;
+    perform crm_sync._after_settle(v_cancelled, clock_timestamp());
+    return v_cancelled;
+end;
+$$;
+
+comment on function crm_sync._cancel(bigint[], text[], text) is
+    'Cancels those that have one of these statuses, under this error code; returns them. The caller holds their keys'' locks.';
+
+revoke all on function crm_sync.cancel(bigint[], text), crm_sync._cancel(bigint[], text[], text) from public;
+
 -- sql/crm_sync/09_operate/dry_run.sql
 
 create or replace function crm_sync._dry_run_body(p_table regclass, p_row_id text, p_dry_run jsonb)
@@ -3060,7 +3173,7 @@ revoke all on function crm_sync._purge_command(), crm_sync._purge_again(int, int
 -- sql/crm_sync/09_operate/redeliver.sql
 
 -- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
--- was seen keeps its record, and so do an event and a test delivery, which has no row. An older state behind a newer one of
+-- was seen keeps its record, and so do an event, a test delivery, which has no row, and one whose table is gone. An older state behind a newer one of
 -- its key would undo it: refused.
 
 create or replace function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
@@ -3090,7 +3203,10 @@ begin
         is_parked = false,
         finished_at = null,
         covered_by = null,
-        claimed_at = case when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+        claimed_at = case
+            when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at
+            when to_regclass(deliveries.table_name) is null then coalesce(deliveries.claimed_at, clock_timestamp())
+        end
     from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
     where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
     get diagnostics v_count = row_count;
@@ -3120,7 +3236,11 @@ begin
                when deliveries.record is null
                    and (routes.kind = 'event' or (deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)))
                    then 'its record is no longer kept; backfill the row instead'
+               when deliveries.record is null and to_regclass(deliveries.table_name) is null
+                   then format('its table %s is gone, and nobody has read it', deliveries.table_name)
                when p_force then null
+               when deliveries.claimed_at is null and to_regclass(deliveries.table_name) is null
+                   then format('its table %s is gone; force sends the row as it was captured', deliveries.table_name)
                when deliveries.last_error_code = 'erased' then 'it was erased; backfill the row, or force it'
                when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
                when newer.delivery_id is not null then format(
@@ -3554,19 +3674,57 @@ begin
     into v_broken, v_concerns
     from (
         select attached.table_name, coalesce(
-            case when not crm_sync._is_table(attached.table_name) then attached.table_name || ' is gone' end,
             attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
             crm_sync._why_not_captured(attached.table_name)
         ) as what
         from crm_sync._attached_tables() as attached (table_name)
-        -- The check of the triggers tells of it.
-        where attached.table_name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
+        where crm_sync._is_table(attached.table_name)
+        union all
+        select gone.table_name, concat(gone.table_name, ' is gone', ': ' || nullif(gone.waiting_count, 0) || ' deliveries wait for it')
+        from crm_sync._tables_that_are_gone() as gone
     ) as broken
     where broken.what is not null;
     return crm_sync._finding(
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
         'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: select crm_sync.forget(''public.…'');',
         v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._tables_that_are_gone()
+returns table (table_name text, waiting_count bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Those attached, but for the renamed, of which the check of the triggers tells; and those that something waits for that
+    -- were detached before they went: what waits is tried again each minute, and leaves a fault. Only then the ledger is read.
+    return query
+    with attached as (
+        select * from crm_sync._attached_tables() as attached (name)
+    ),
+    gone as (
+        select known.name
+        from (
+            select attached.name from attached
+            union
+            select substr(faults.place, length('record of ' || routes.route || ' from ') + 1)
+            from crm_sync.faults
+            join crm_sync.routes on starts_with(faults.place, 'record of ' || routes.route || ' from ')
+        ) as known
+        where not crm_sync._is_table(known.name)
+          and known.name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
+    )
+    select gone.name, waiting.count
+    from gone
+    cross join lateral (
+        select count(*)
+        from crm_sync.deliveries
+        where deliveries.table_name = gone.name and deliveries.status = 'pending' and deliveries.claimed_at is null
+          and (deliveries.record is null or deliveries.last_error_code = 'record_not_built')
+    ) as waiting
+    where waiting.count > 0 or gone.name in (select attached.name from attached);
 end;
 $$;
 
@@ -3680,11 +3838,13 @@ comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, di
 
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
 
+comment on function crm_sync._tables_that_are_gone() is 'Tables that are gone and attached, or still waited for, with how many deliveries wait to be read from them.';
+
 comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
 
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._tables_that_are_gone(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
 

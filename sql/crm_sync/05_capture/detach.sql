@@ -27,8 +27,58 @@ begin
     -- Its rows are there: what was captured of them is still sent.
     if v_now is not null then
         perform crm_sync._follow_rename(p_table_name, v_now);
+        return query select * from crm_sync._detach(v_now, null);
+        return;
     end if;
-    return query select * from crm_sync._detach(coalesce(v_now, p_table_name), null);
+    return query select * from crm_sync._detach(p_table_name, null);
+    perform crm_sync._give_up_unread(p_table_name);
+end;
+$$;
+
+create function crm_sync._give_up_unread(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids   bigint[] := crm_sync._unreadable(p_table_name);
+    v_count int;
+begin
+    perform crm_sync._lock_keys_waiting(v_ids);
+    v_count := cardinality(crm_sync._cancel(v_ids, array['pending'], 'table_gone'));
+    perform crm_sync._note_operation('forget', jsonb_build_object('table', p_table_name), v_count);
+    if v_count > 0 then
+        raise warning '% deliveries of % are cancelled: nobody has read them, and their table is gone', v_count, p_table_name
+            using errcode = 'CS053', hint = format(
+                'Which: select * from crm_sync.delivery_log where table_name = %L and last_error_code = ''table_gone'';', p_table_name);
+    end if;
+end;
+$$;
+
+create function crm_sync._unreadable(p_table_name text)
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_route      text;
+    v_ids        bigint[];
+    v_unreadable bigint[] := array[]::bigint[];
+begin
+    for v_route, v_ids in
+        select deliveries.route, array_agg(deliveries.delivery_id)
+        from crm_sync.deliveries
+        where deliveries.table_name = p_table_name and deliveries.status = 'pending' and deliveries.claimed_at is null
+        group by deliveries.route
+    loop
+        begin
+            -- Of no delivery at all: that the table, its row type or its schema is gone shows at once.
+            perform from crm_sync._records(p_table_name, v_route, '{}');
+        exception when undefined_table or undefined_object or invalid_schema_name or undefined_function then
+            v_unreadable := v_unreadable || v_ids;
+        end;
+    end loop;
+    return v_unreadable;
 end;
 $$;
 
@@ -136,11 +186,14 @@ $$;
 comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
 comment on function crm_sync.forget(text) is
-    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. Its deliveries stay; of a renamed one they are sent under its new name. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. What waits and has its record, as an event has, is still sent, of a renamed one all, under its new name; the rest is cancelled (table_gone), with a warning (CS053) of how many. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+comment on function crm_sync._give_up_unread(text) is 'Cancels what waits to be read from a table that is gone; says, and writes down, how many.';
+comment on function crm_sync._unreadable(text) is 'Deliveries that wait for their first claim and whose record can not be built, as their table is gone.';
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
 comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
 comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that nothing attached needs any more, on the table or with its functions elsewhere.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 
-revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._detach(text, text),
+revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._give_up_unread(text), crm_sync._unreadable(text),
+    crm_sync._detach(text, text),
     crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;

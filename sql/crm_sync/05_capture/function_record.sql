@@ -1,6 +1,6 @@
 -- The text of the function that builds a route's records, called at the first claim.
 -- State route: from the row as it now is, with the ordering key that it now has; no row, no record. Event route: from the
--- row as captured.
+-- row as captured; unless it takes something from other tables it asks no table at all, and outlives its own.
 
 create function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
 returns text
@@ -13,7 +13,8 @@ declare
     v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
     v_record text := 'deliveries.record';
     v_key    text := 'deliveries.ordering_key';
-    v_source text := format('cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name);
+    v_source text := case when p_attachment.joined is null then '' else format(
+        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name) end;
 begin
     if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',

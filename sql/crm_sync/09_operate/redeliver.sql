@@ -1,5 +1,5 @@
 -- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
--- was seen keeps its record, and so do an event and a test delivery, which has no row. An older state behind a newer one of
+-- was seen keeps its record, and so do an event, a test delivery, which has no row, and one whose table is gone. An older state behind a newer one of
 -- its key would undo it: refused.
 
 create function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
@@ -29,7 +29,10 @@ begin
         is_parked = false,
         finished_at = null,
         covered_by = null,
-        claimed_at = case when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at end
+        claimed_at = case
+            when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at
+            when to_regclass(deliveries.table_name) is null then coalesce(deliveries.claimed_at, clock_timestamp())
+        end
     from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
     where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
     get diagnostics v_count = row_count;
@@ -97,7 +100,11 @@ begin
                when deliveries.record is null
                    and (routes.kind = 'event' or (deliveries.claimed_at is not null and crm_sync._was_seen(ids.delivery_id)))
                    then 'its record is no longer kept; backfill the row instead'
+               when deliveries.record is null and to_regclass(deliveries.table_name) is null
+                   then format('its table %s is gone, and nobody has read it', deliveries.table_name)
                when p_force then null
+               when deliveries.claimed_at is null and to_regclass(deliveries.table_name) is null
+                   then format('its table %s is gone; force sends the row as it was captured', deliveries.table_name)
                when deliveries.last_error_code = 'erased' then 'it was erased; backfill the row, or force it'
                when deliveries.status = 'delivered' then 'it is delivered already; force sends it again'
                when newer.delivery_id is not null then format(

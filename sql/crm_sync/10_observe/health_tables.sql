@@ -76,19 +76,57 @@ begin
     into v_broken, v_concerns
     from (
         select attached.table_name, coalesce(
-            case when not crm_sync._is_table(attached.table_name) then attached.table_name || ' is gone' end,
             attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
             crm_sync._why_not_captured(attached.table_name)
         ) as what
         from crm_sync._attached_tables() as attached (table_name)
-        -- The check of the triggers tells of it.
-        where attached.table_name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
+        where crm_sync._is_table(attached.table_name)
+        union all
+        select gone.table_name, concat(gone.table_name, ' is gone', ': ' || nullif(gone.waiting_count, 0) || ' deliveries wait for it')
+        from crm_sync._tables_that_are_gone() as gone
     ) as broken
     where broken.what is not null;
     return crm_sync._finding(
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
         'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: select crm_sync.forget(''public.…'');',
         v_concerns);
+end;
+$$;
+
+create function crm_sync._tables_that_are_gone()
+returns table (table_name text, waiting_count bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Those attached, but for the renamed, of which the check of the triggers tells; and those that something waits for that
+    -- were detached before they went: what waits is tried again each minute, and leaves a fault. Only then the ledger is read.
+    return query
+    with attached as (
+        select * from crm_sync._attached_tables() as attached (name)
+    ),
+    gone as (
+        select known.name
+        from (
+            select attached.name from attached
+            union
+            select substr(faults.place, length('record of ' || routes.route || ' from ') + 1)
+            from crm_sync.faults
+            join crm_sync.routes on starts_with(faults.place, 'record of ' || routes.route || ' from ')
+        ) as known
+        where not crm_sync._is_table(known.name)
+          and known.name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
+    )
+    select gone.name, waiting.count
+    from gone
+    cross join lateral (
+        select count(*)
+        from crm_sync.deliveries
+        where deliveries.table_name = gone.name and deliveries.status = 'pending' and deliveries.claimed_at is null
+          and (deliveries.record is null or deliveries.last_error_code = 'record_not_built')
+    ) as waiting
+    where waiting.count > 0 or gone.name in (select attached.name from attached);
 end;
 $$;
 
@@ -260,6 +298,7 @@ $$;
 comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there, enabled, and of the tables'' own names.';
 comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, disabled, or strange: left by a rename on the wrong table, or under another name.';
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
+comment on function crm_sync._tables_that_are_gone() is 'Tables that are gone and attached, or still waited for, with how many deliveries wait to be read from them.';
 comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
 comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
 comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
@@ -268,6 +307,6 @@ comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_mi
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._tables_that_are_gone(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
