@@ -3297,6 +3297,10 @@ comment on function crm_sync._observe_and_tell(timestamptz) is 'The alerts of th
 revoke all on function crm_sync.alert(timestamptz), crm_sync._alert_step(text, timestamptz), crm_sync._checks_to_alert(timestamptz),
     crm_sync._observe_and_tell(timestamptz), crm_sync._observe(timestamptz, text[]), crm_sync._tell(timestamptz, text[]), crm_sync._alerts_to_tell(timestamptz, text[]), crm_sync._recoveries_to_tell(timestamptz) from public;
 
+-- sql/crm_sync/10_observe/destination_state.sql
+
+revoke all on function crm_sync._destination_state(text) from public;
+
 -- sql/crm_sync/10_observe/health.sql
 
 create or replace function crm_sync._checked(p_check text, p_now timestamptz)
@@ -3903,6 +3907,10 @@ comment on function crm_sync._platform_mend() is 'What to do where one of them i
 
 revoke all on function crm_sync._missing_platform(), crm_sync._platform_mend(), crm_sync._pg_net_is_up() from public;
 
+-- sql/crm_sync/10_observe/route_health.sql
+
+revoke all on function crm_sync._route_health(timestamptz) from public;
+
 -- sql/crm_sync/10_observe/row_status.sql
 
 -- How a row stands, in a few words for the office. Of several routes the one that needs somebody comes first, then what
@@ -4169,7 +4177,11 @@ begin
 end;
 $$;
 
--- A scheduled command is one statement from its first round to its last, and ends before it is ended.
+-- sql/crm_sync/11_schedule/time_left.sql
+
+-- For scheduled commands that go on in rounds, as the tick and the purge do: one is a statement from its first round to its
+-- last, and ends before it is ended.
+
 create or replace function crm_sync._has_time_left(p_for interval)
 returns boolean
 language plpgsql
@@ -4185,7 +4197,7 @@ $$;
 
 comment on function crm_sync._has_time_left(interval) is 'Whether a statement that may take so long has time for another round, also by its statement_timeout.';
 
-revoke all on function crm_sync._tick_command(), crm_sync._shall_tick_again(interval, interval), crm_sync._has_time_left(interval) from public;
+revoke all on function crm_sync._has_time_left(interval) from public;
 
 -- sql/crm_sync/12_dashboard/definers.sql
 

@@ -43,41 +43,15 @@ begin
 end;
 $$;
 
-create function crm_sync._destination_state(p_destination text)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return (
-        select case
-            when not settings.is_running then 'stopped'
-            when crm_sync._is_a_copy(settings.started_on) then 'a copy'
-            when destinations.is_paused then 'paused'
-            when functions.state <> 'closed' then 'function down'
-            when breakers.state <> 'closed' then case when breakers.reason = 'misconfigured' then 'misconfigured' else 'down' end
-            else 'open'
-        end
-        from crm_sync.settings
-        cross join crm_sync.destinations
-        join crm_sync.breakers on breakers.breaker = destinations.destination
-        join crm_sync.breakers as functions on functions.breaker = 'function'
-        where destinations.destination = p_destination
-    );
-end;
-$$;
-
 create view crm_sync.route_health
 with (security_invoker = on)
 as
 select * from crm_sync._route_health();
 
 comment on function crm_sync._route_health(timestamptz) is 'What the view route_health shows. Roles: crm_sync_reader, crm_sync_operator.';
-comment on function crm_sync._destination_state(text) is 'stopped, a copy, paused, function down, misconfigured, down, or open; the first that holds.';
 comment on view crm_sync.route_health is
     'Each route: its tables and destination, whether anything can leave (open, stopped, a copy, paused, function down, misconfigured, down), what waits, died and arrived, and whether it is silent for many times its usual gap. Reads the whole ledger once. No personal data. Roles: crm_sync_reader, crm_sync_operator.';
 
-revoke all on function crm_sync._route_health(timestamptz), crm_sync._destination_state(text) from public;
+revoke all on function crm_sync._route_health(timestamptz) from public;
 grant execute on function crm_sync._route_health(timestamptz) to crm_sync_reader, crm_sync_operator;
 grant select on crm_sync.route_health to crm_sync_reader, crm_sync_operator;
