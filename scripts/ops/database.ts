@@ -16,11 +16,6 @@ export type Query = (sql: string, values?: unknown[]) => Promise<Row[]>;
 /** What our own SQL said beside the rows. */
 export type Warning = Pick<pg.DatabaseError, "message" | "hint">;
 
-/** SQL for the name under which the ledger knows a table, whatever the search path; the parameter is what was typed. */
-export const qualifiedName = (parameter: string) =>
-  `(select format('%I.%I', nspname, relname)
-    from pg_class join pg_namespace on pg_namespace.oid = relnamespace where pg_class.oid = ${parameter}::regclass)`;
-
 export async function withDatabase<T>(
   options: DatabaseOptions,
   work: (query: Query, warnings: Warning[]) => Promise<T>,

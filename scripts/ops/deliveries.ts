@@ -1,10 +1,11 @@
 /** `deliveries`: the ledger, newest first. */
 import { type Command, Option } from "commander";
-import { type DatabaseOptions, qualifiedName, type Row, withDatabase } from "./database.ts";
+import { type DatabaseOptions, type Row, withDatabase } from "./database.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, printRows } from "./output.ts";
 import { callProject } from "./project.ts";
+import { tableName } from "./table-name.ts";
 
 interface Options extends DatabaseOptions, OutputOptions {
   table?: string;
@@ -78,7 +79,7 @@ function fromDatabase(options: Options): Promise<Row[]> {
               case when status = 'pending' then next_attempt_at end as next_attempt_at,
               last_status, last_error_code, last_error, finished_at
        from crm_sync.delivery_log
-       where ($1::regclass is null or table_name = ${qualifiedName("$1")})
+       where ($1::regclass is null or table_name = ${tableName("$1")})
          and ($2::text is null or row_id = $2)
          and ($3::text is null or status = $3)
          and ($4::bigint is null or delivery_id < $4)

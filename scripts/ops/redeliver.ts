@@ -1,18 +1,13 @@
 /** `redeliver`: more attempts of the same deliveries, under their old keys. */
 import { Argument, type Command } from "commander";
 import { type AskOptions, agree, withProgress, YES } from "./ask.ts";
-import {
-  type DatabaseOptions,
-  type Query,
-  qualifiedName,
-  type Row,
-  withDatabase,
-} from "./database.ts";
+import { type DatabaseOptions, type Query, type Row, withDatabase } from "./database.ts";
 import { EXIT, wrongUsage } from "./errors.ts";
 import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, plural, printJson, printRows, printTable } from "./output.ts";
 import { callProject } from "./project.ts";
+import { tableName } from "./table-name.ts";
 import { TIME_HELP, toTime } from "./time.ts";
 
 interface Options extends DatabaseOptions, OutputOptions, AskOptions {
@@ -107,12 +102,12 @@ async function onDatabase(query: Query, ids: number[], options: Options): Promis
 
 const DELIVERIES = "deliveries";
 
-/** Of each route the newest: what is older has been told, or is no longer true. */
+/** Of each route the newest, as public.crm_sync_redeliver() has it: what is older has been told, or is no longer true. */
 async function newestOfRow(query: Query, { table, id }: Options): Promise<number[]> {
   const rows = await query(
     `select max(delivery_id) as delivery_id
      from crm_sync.delivery_log
-     where row_id = $2 and table_name = ${qualifiedName("$1")}
+     where row_id = $2 and table_name = ${tableName("$1")}
      group by route`,
     [table, id],
   );
