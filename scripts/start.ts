@@ -58,7 +58,12 @@ function readOptions(): Options {
     .option("--gateway-port <port>", "of the data API; default: any free one", toPort)
     .option("--function-port <port>", "default: any free one", toPort)
     .option("--receiver-port <port>", "default: any free one", toPort)
-    .option("--function-host <name>", "name of this machine as DATABASE_URL's server knows it")
+    .option(
+      "--function-host <name>",
+      "name of this machine as DATABASE_URL's server knows it: for a container host.docker.internal; " +
+        "the function then listens on every interface",
+      toHost,
+    )
     .option("--data-dir <path>", "default: .crm-sync in the repository, with --live .crm-sync/live")
     .parse()
     .opts<Options>();
@@ -68,6 +73,12 @@ function toPort(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
   throw new InvalidArgumentError("a port is a number from 1 to 65535");
+}
+
+function toHost(text: string): string {
+  const url = URL.canParse(`http://${text}/`) ? new URL(`http://${text}/`) : null;
+  if (url?.hostname === text.toLowerCase()) return url.hostname;
+  throw new InvalidArgumentError("a name or an address of this machine, without port");
 }
 
 /** Names the hosts, never a URL (one of them is a secret), and asks. Throws unless a person at a terminal agrees. */

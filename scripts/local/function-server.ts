@@ -25,12 +25,14 @@ export type FunctionServer = {
 };
 
 /**
- * Runs the Edge Function in the Deno that the platform runs, on 127.0.0.1, from node_modules and
+ * Runs the Edge Function in the Deno that the platform runs, on this machine, from node_modules and
  * without network beyond its own calls. It sees the variables of `env` and no others. Rejects with the
  * function's output when it does not listen within 30 s.
  */
 export async function startFunction(options: {
   port?: number;
+  /** Also for who comes from elsewhere. It opens nothing that is not signed. Default: on 127.0.0.1 alone. */
+  isOpen?: boolean;
   env: Partial<Record<EnvName, string>>;
   /** Where its index.ts is. Default: this repository's. */
   folder?: string;
@@ -43,6 +45,7 @@ export async function startFunction(options: {
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
       CRM_SYNC_PORT: String(port),
+      CRM_SYNC_HOST: options.isOpen ? "0.0.0.0" : "127.0.0.1",
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -105,7 +108,7 @@ function denoArguments(): string[] {
     "--no-lock",
     "--node-modules-dir=manual",
     "--allow-net",
-    `--allow-env=${["CRM_SYNC_PORT", ...ENV_NAMES].join(",")}`,
+    `--allow-env=${["CRM_SYNC_PORT", "CRM_SYNC_HOST", ...ENV_NAMES].join(",")}`,
     "index.ts",
   ];
 }

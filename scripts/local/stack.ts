@@ -5,6 +5,7 @@
 import { createServer } from "node:net";
 import pg from "pg";
 import type { EnvName } from "../../supabase/functions/crm-sync/runtime.ts";
+import { isLoopback } from "../loopback.ts";
 import { pushMigrations } from "../supabase-cli.ts";
 import { type Closers, openClosers } from "./closers.ts";
 import { type CronRunner, startCronRunner } from "./cron-runner.ts";
@@ -43,7 +44,7 @@ export interface StackOptions {
   live?: FunctionEnv;
   /** Free ones where absent. */
   ports?: Partial<Record<StackPort, number>>;
-  /** Under which name the database reaches this machine. Default 127.0.0.1. */
+  /** Under which name the database reaches this machine; the function then listens to others, too. Default 127.0.0.1. */
   functionHost?: string;
   /** Does without fsync: for data that may be lost. */
   fast?: boolean;
@@ -133,6 +134,7 @@ async function start(options: StackOptions, closers: Closers): Promise<Stack> {
   step("Edge Function");
   const functionServer = await startFunction({
     ...portOf(ports.function),
+    isOpen: !isLoopback(options.functionHost ?? "localhost"),
     env: {
       ...(receiver ? envOf(receiver) : options.live),
       CRM_SYNC_SIGNING_SECRET: kept.signingSecret,
