@@ -26,6 +26,9 @@ drop function if exists crm_sync.backfill(text, text[], timestamptz, int, text);
 -- It also finds what nobody can decide.
 drop function if exists crm_sync._missing_sql(crm_sync.attachments);
 
+-- A row that was never updated changed when it was created: two columns may tell.
+drop function if exists crm_sync._changed_at_column(regclass);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -1878,7 +1881,7 @@ begin
     for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
         if crm_sync._is_quick_to_search(v_table_name) then
             v_quick := v_quick || v_table_name;
-        elsif crm_sync._time_column(to_regclass(v_table_name)) is not null then
+        elsif exists (select from crm_sync._change_times(to_regclass(v_table_name))) then
             perform crm_sync._note_fault('repair of ' || v_table_name, 'CS030', format(
                 '%s is large and no index begins with its time of change: left to the nightly repair, or to a person', v_table_name));
         end if;
@@ -2043,61 +2046,67 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Each table gives its oldest, by an index on the time where there is one.
+    -- Each table gives its oldest, by an index on the time where there is one; of the rows without that time by the other.
     return (
         select string_agg(format(
             $sql$(
                 with old_rows as (select * from %1$s where false)
                 select %1$L as table_name, %2$s as row_id, new.%3$I::timestamptz as changed_at
                 from %1$s as new%4$s
-                  and new.%3$I %5$s $1
+                  and %6$s and new.%3$I %5$s $1
                 order by new.%3$I
                 fetch first (coalesce($2, 9223372036854775807)) rows with ties
             )$sql$,
             attachments.table_name, crm_sync._row_id_sql(attachments.table_name::regclass, 'new'),
-            crm_sync._changed_at_column(attachments.table_name::regclass),
-            crm_sync._fired_where_sql(attachments, 'RECAPTURE'), p_comparison), ' union all ')
+            times.column_name, crm_sync._fired_where_sql(attachments, 'RECAPTURE'), p_comparison, times.counts_if), ' union all ')
         from crm_sync.attachments
+        cross join lateral crm_sync._required_change_times(attachments.table_name::regclass) as times
         where attachments.route = p_route and attachments.table_name = any (p_tables)
     );
 end;
 $$;
 
-create or replace function crm_sync._time_column(p_table regclass, p_names text[] default array['updated_at', 'created_at'])
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select attributes.attname::text
-    from pg_catalog.pg_attribute as attributes
-    where attributes.attrelid = p_table
-      and attributes.attname = any (p_names)
-      and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
-      and not attributes.attisdropped
-    order by attributes.attname desc
-    limit 1;
-$$;
-
-create or replace function crm_sync._changed_at_column(p_table regclass)
-returns text
+create or replace function crm_sync._change_times(p_table regclass)
+returns table (column_name text, counts_if text)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_column text := crm_sync._time_column(p_table);
 begin
-    if v_column is null then
+    -- A row that was never updated was changed when it was created. Two plain columns, not one coalesce(): indexes serve.
+    return query
+    with times as (
+        select attributes.attname::text as name, attributes.attnotnull as is_always_there
+        from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table
+          and attributes.attname in ('updated_at', 'created_at')
+          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+          and not attributes.attisdropped
+    )
+    select times.name, case when times.name = 'created_at' and updated.name is not null then 'new.updated_at is null' else 'true' end
+    from times
+    left join times as updated on updated.name = 'updated_at'
+    where times.name = 'updated_at' or updated.is_always_there is not true;
+end;
+$$;
+
+create or replace function crm_sync._required_change_times(p_table regclass)
+returns table (column_name text, counts_if text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select times.column_name, times.counts_if from crm_sync._change_times(p_table) as times;
+    if not found then
         raise exception '% has neither updated_at nor created_at', p_table
             using errcode = 'CS022', hint = 'Name the rows: backfill(route, p_row_ids => array[…]).';
     end if;
-    return v_column;
 end;
 $$;
 
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
-    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, else created_at): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route.';
+    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route.';
 
 comment on function crm_sync._tables_of_route(text, regclass) is 'Tables attached to the route; of these one, if it is named. Raises CS002: unknown route.';
 
@@ -2109,11 +2118,14 @@ comment on function crm_sync._first_that_fires_after(text, text[], timestamptz) 
 comment on function crm_sync._rows_that_fire_sql(text, text[], text) is
     'SQL query over $1, a time, and $2, a limit: rows that fire the route as they are now, and when they changed. Raises CS022: a table has no time column.';
 
-comment on function crm_sync._time_column(regclass, text[]) is 'The last in the alphabet of these columns that is there as a timestamp: updated_at, else created_at; null: none.';
+comment on function crm_sync._change_times(regclass) is
+    'The columns that tell when a row changed, each with an SQL condition over new: updated_at; created_at of rows where that is null, or where there is none. No rows: nothing tells.';
+
+comment on function crm_sync._required_change_times(regclass) is 'The same. Error: CS022 nothing tells.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass), crm_sync._tables_of_route(text, regclass),
     crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
-    crm_sync._rows_that_fire_sql(text, text[], text), crm_sync._time_column(regclass, text[]), crm_sync._changed_at_column(regclass) from public;
+    crm_sync._rows_that_fire_sql(text, text[], text), crm_sync._change_times(regclass), crm_sync._required_change_times(regclass) from public;
 
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) to crm_sync_operator;
 
@@ -2636,9 +2648,12 @@ declare
     -- What fires an event lies in the past, and no column says when: surely since then only where the whole row is younger.
     v_is_young text := case
         when v_is_state and p_attachment.transition = 'true' then 'true'
-        when crm_sync._time_column(v_table, array['created_at']) is null then 'false'
-        else 'new.created_at >= $2'
+        when crm_sync._knows_birth(v_table) then 'new.created_at >= $2'
+        else 'false'
     end;
+    v_changed  text := (
+        select string_agg(format('%s and new.%I >= $1', times.counts_if, times.column_name), ' or ')
+        from crm_sync._required_change_times(v_table) as times);
 begin
     -- A newest delivery without record has still to read the row, or is past retention.
     return format(
@@ -2652,7 +2667,7 @@ begin
             order by deliveries.delivery_id desc
             limit 1
         ) as newest on true
-        where new.%5$I >= $1
+        where (%5$s)
           and coalesce(%10$s, false) <> %11$L
           and (%6$s) is true
           and not exists (
@@ -2666,8 +2681,23 @@ begin
           )
         $sql$,
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
-        crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
+        v_changed, p_attachment.condition, v_is_state, v_compared,
         crm_sync._columns_sql(v_compared, 'new'), v_is_young, p_is_undecided);
+end;
+$$;
+
+create or replace function crm_sync._knows_birth(p_table regclass)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table and attributes.attname = 'created_at'
+          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype) and not attributes.attisdropped
+    );
 end;
 $$;
 
@@ -2763,10 +2793,12 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 
 comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
+
+comment on function crm_sync._knows_birth(regclass) is 'Whether the table''s rows tell when they were created.';
 
 comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
     'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
@@ -2779,7 +2811,7 @@ comment on function crm_sync.repair_missing(int, timestamptz) is
 
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean), crm_sync._knows_birth(regclass),
     crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 
@@ -3822,16 +3854,19 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A small table, or one with an index that begins with the time column.
+    -- A small table, or one with an index that begins with the time of change, or with each of the two.
     return exists (
-        select from pg_catalog.pg_attribute as attributes
-        join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
-        where attributes.attrelid = to_regclass(p_table_name)
-          and attributes.attname = crm_sync._time_column(to_regclass(p_table_name))
+        select from pg_catalog.pg_class as classes
+        where classes.oid = to_regclass(p_table_name)
+          and exists (select from crm_sync._change_times(classes.oid))
           and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
-               or exists (
-                   select from pg_catalog.pg_index as indexes
-                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum))
+               or not exists (
+                   select from crm_sync._change_times(classes.oid) as times
+                   join pg_catalog.pg_attribute as attributes
+                     on attributes.attrelid = classes.oid and attributes.attname = times.column_name
+                   where not exists (
+                       select from pg_catalog.pg_index as indexes
+                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum)))
     );
 end;
 $$;

@@ -43,7 +43,7 @@ begin
     for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
         if crm_sync._is_quick_to_search(v_table_name) then
             v_quick := v_quick || v_table_name;
-        elsif crm_sync._time_column(to_regclass(v_table_name)) is not null then
+        elsif exists (select from crm_sync._change_times(to_regclass(v_table_name))) then
             perform crm_sync._note_fault('repair of ' || v_table_name, 'CS030', format(
                 '%s is large and no index begins with its time of change: left to the nightly repair, or to a person', v_table_name));
         end if;

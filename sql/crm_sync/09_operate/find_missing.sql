@@ -44,9 +44,12 @@ declare
     -- What fires an event lies in the past, and no column says when: surely since then only where the whole row is younger.
     v_is_young text := case
         when v_is_state and p_attachment.transition = 'true' then 'true'
-        when crm_sync._time_column(v_table, array['created_at']) is null then 'false'
-        else 'new.created_at >= $2'
+        when crm_sync._knows_birth(v_table) then 'new.created_at >= $2'
+        else 'false'
     end;
+    v_changed  text := (
+        select string_agg(format('%s and new.%I >= $1', times.counts_if, times.column_name), ' or ')
+        from crm_sync._required_change_times(v_table) as times);
 begin
     -- A newest delivery without record has still to read the row, or is past retention.
     return format(
@@ -60,7 +63,7 @@ begin
             order by deliveries.delivery_id desc
             limit 1
         ) as newest on true
-        where new.%5$I >= $1
+        where (%5$s)
           and coalesce(%10$s, false) <> %11$L
           and (%6$s) is true
           and not exists (
@@ -74,8 +77,23 @@ begin
           )
         $sql$,
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
-        crm_sync._changed_at_column(v_table), p_attachment.condition, v_is_state, v_compared,
+        v_changed, p_attachment.condition, v_is_state, v_compared,
         crm_sync._columns_sql(v_compared, 'new'), v_is_young, p_is_undecided);
+end;
+$$;
+
+create function crm_sync._knows_birth(p_table regclass)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table and attributes.attname = 'created_at'
+          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype) and not attributes.attisdropped
+    );
 end;
 $$;
 
@@ -171,9 +189,10 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at or created_at; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
 comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
+comment on function crm_sync._knows_birth(regclass) is 'Whether the table''s rows tell when they were created.';
 comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
     'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
 comment on function crm_sync._sure_since(crm_sync.attachments) is
@@ -183,7 +202,7 @@ comment on function crm_sync.repair_missing(int, timestamptz) is
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean), crm_sync._knows_birth(regclass),
     crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;

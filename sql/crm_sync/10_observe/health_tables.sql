@@ -260,16 +260,19 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A small table, or one with an index that begins with the time column.
+    -- A small table, or one with an index that begins with the time of change, or with each of the two.
     return exists (
-        select from pg_catalog.pg_attribute as attributes
-        join pg_catalog.pg_class as classes on classes.oid = attributes.attrelid
-        where attributes.attrelid = to_regclass(p_table_name)
-          and attributes.attname = crm_sync._time_column(to_regclass(p_table_name))
+        select from pg_catalog.pg_class as classes
+        where classes.oid = to_regclass(p_table_name)
+          and exists (select from crm_sync._change_times(classes.oid))
           and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
-               or exists (
-                   select from pg_catalog.pg_index as indexes
-                   where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum))
+               or not exists (
+                   select from crm_sync._change_times(classes.oid) as times
+                   join pg_catalog.pg_attribute as attributes
+                     on attributes.attrelid = classes.oid and attributes.attname = times.column_name
+                   where not exists (
+                       select from pg_catalog.pg_index as indexes
+                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum)))
     );
 end;
 $$;

@@ -20,3 +20,6 @@ drop function if exists crm_sync.backfill(text, text[], timestamptz, int, text);
 
 -- It also finds what nobody can decide.
 drop function if exists crm_sync._missing_sql(crm_sync.attachments);
+
+-- A row that was never updated changed when it was created: two columns may tell.
+drop function if exists crm_sync._changed_at_column(regclass);

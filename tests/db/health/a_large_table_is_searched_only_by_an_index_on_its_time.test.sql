@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(4);
+select plan(6);
 -- A system at work: started, ticking, pg_net's worker there, every check green.
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -24,10 +24,15 @@ create table small (id int primary key, created_at timestamptz not null default 
 select is(crm_sync._is_quick_to_search('public.small'), true, 'a small one');
 create table parts (id int primary key, created_at timestamptz not null default now(), updated_at timestamptz) partition by range (id);
 select is(crm_sync._is_quick_to_search('public.parts'), false, 'partitions are taken for large');
-create index on parts (created_at);
-select is(crm_sync._is_quick_to_search('public.parts'), false, 'updated_at is what is searched by');
 create index on parts (updated_at, id);
-select is(crm_sync._is_quick_to_search('public.parts'), true, 'with its index it is quick');
+select is(crm_sync._is_quick_to_search('public.parts'), false, 'where updated_at may be null, one is searched by created_at, too');
+create index on parts (created_at);
+select is(crm_sync._is_quick_to_search('public.parts'), true, 'with both indexes it is quick');
+drop index parts_created_at_idx;
+alter table parts alter column updated_at set not null;
+select is(crm_sync._is_quick_to_search('public.parts'), true, 'where it is never null its own suffices');
+create table days (id int primary key, created_at date, updated_at timestamptz);
+select is(crm_sync._is_quick_to_search('public.days'), true, 'and where there is no other');
 
 select * from finish();
 rollback;
