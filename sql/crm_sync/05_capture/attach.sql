@@ -26,6 +26,7 @@ declare
 begin
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     perform crm_sync._require_route(p_route);
+    perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
     perform crm_sync._follow_renames(p_table);
     insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
     values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
@@ -50,6 +51,7 @@ declare
     v_related crm_sync.related_attachments;
 begin
     perform crm_sync._require_attachable(p_table, p_watched, p_watched);
+    perform crm_sync._warn_of_parts(p_table);
     perform crm_sync._follow_renames(p_table);
     perform crm_sync._follow_renames(p_target);
     if not exists (
@@ -107,6 +109,29 @@ begin
 end;
 $$;
 
+create function crm_sync._warn_of_parts(p_table regclass, p_remedy text default null)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_parts text := (
+        select case
+            when classes.relkind = 'p' then 'partitions'
+            when exists (select from pg_catalog.pg_inherits as parts where parts.inhparent = classes.oid) then 'children'
+        end
+        from pg_catalog.pg_class as classes
+        where classes.oid = p_table
+    );
+begin
+    -- A statement fires the statement triggers of the table that it names, and of no other.
+    if v_parts is not null then
+        raise warning '% has %: what is written straight into one of them is not captured', p_table, v_parts
+            using errcode = 'CS054', hint = concat_ws(' ', format('Write to %s itself.', p_table), p_remedy);
+    end if;
+end;
+$$;
+
 create function crm_sync._require_evaluable(p_table_name text)
 returns void
 language plpgsql
@@ -130,12 +155,13 @@ end;
 $$;
 
 comment on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text) is
-    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 the table could not be locked within 5 s. Role: owner of the table.';
+    'Captures changes of a table for a route. Watched columns; SQL over new for the ordering key and the condition; over new and old (all null on insert) for the transition; the columns of the record (default: primary key and watched); joined: a jsonb object over this. Safe to repeat: the newest call counts. Warns (CS054) of a partitioned table, or one with children. Errors: CS002 unknown route, CS004 table or column unfit, 55P03 the table could not be locked within 5 s. Role: owner of the table.';
 comment on function crm_sync.attach_related(regclass, text, regclass, text[], text) is
     'A change of these columns counts as a change of the rows of another table that the query (over new) names, as a customer''s of their requests. Safe to repeat. Errors: CS003 route not attached to the target, CS004. Role: owner of the table.';
+comment on function crm_sync._warn_of_parts(regclass, text) is 'Warns where rows may be written past the triggers: straight into a partition, or a child that inherits.';
 comment on function crm_sync._require_evaluable(text) is 'Raises CS004 unless every expression given for the table can be evaluated.';
 comment on function crm_sync._require_attachable(regclass, text[], text[]) is 'Raises CS004 unless the table can be attached and has the columns.';
 
 revoke all on function crm_sync.attach(regclass, text, text[], text, text, text, text[], text),
     crm_sync.attach_related(regclass, text, regclass, text[], text), crm_sync._require_attachable(regclass, text[], text[]),
-    crm_sync._require_evaluable(text) from public;
+    crm_sync._warn_of_parts(regclass, text), crm_sync._require_evaluable(text) from public;

@@ -260,11 +260,13 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A small table, or one with an index that begins with the time of change, or with each of the two.
+    -- A small table, or one with an index that begins with the time of change, or with each of the two. A parent's index does
+    -- not hold its children's rows; a partitioned table's does.
     return exists (
         select from pg_catalog.pg_class as classes
         where classes.oid = to_regclass(p_table_name)
           and exists (select from crm_sync._change_times(classes.oid))
+          and (classes.relkind = 'p' or not exists (select from pg_catalog.pg_inherits as parts where parts.inhparent = classes.oid))
           and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
                or not exists (
                    select from crm_sync._change_times(classes.oid) as times
