@@ -1139,6 +1139,27 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._require_followed(p_table regclass default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_renamed text;
+    v_former  text;
+begin
+    -- Asked by the new name the ledger knows nothing yet, and by the old one nothing of the rows.
+    select renamed.table_name, renamed.former_name into v_renamed, v_former
+    from crm_sync._renamed_tables() as renamed
+    where renamed.table_name = coalesce(crm_sync._table_name(p_table), renamed.table_name)
+    limit 1;
+    if v_renamed is not null then
+        raise exception '% was attached as %', v_renamed, v_former using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
+end;
+$$;
+
 create or replace function crm_sync._refuse_former_name(p_table_name text, p_table oid)
 returns void
 language plpgsql
@@ -1178,13 +1199,15 @@ comment on function crm_sync._drop_strange_triggers(text) is
 
 comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
 
+comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while the table, or any, is still attached by a name that it bore before.';
+
 comment on function crm_sync._refuse_former_name(text, oid) is
     'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
 
 revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(), crm_sync._renamed_to(text),
     crm_sync._follow_renames(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
     crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
-    crm_sync._refuse_former_name(text, oid) from public;
+    crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;
 
 -- sql/crm_sync/06_dispatch/claim.sql
 
@@ -2545,6 +2568,7 @@ declare
                      select from crm_sync.related_attachments as related where related.table_name = v_table_name
                  ) and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
 begin
+    perform crm_sync._require_followed();
     perform crm_sync._erase_deliveries(v_ids);
     perform crm_sync._erase_waiting(v_table_name, p_row_id);
     perform crm_sync._note_operation(
@@ -2622,7 +2646,7 @@ as $$
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
-    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Error: CS051 a table was renamed since it was attached.';
 
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';
 
@@ -2648,6 +2672,7 @@ declare
     v_attachment crm_sync.attachments;
     v_settings   crm_sync.settings;
 begin
+    perform crm_sync._require_followed(p_table);
     select * into strict v_settings from crm_sync.settings;
     for v_attachment in
         select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
@@ -2824,7 +2849,7 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Error: CS022 no time column.';
+    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Errors: CS022 no time column, CS051 the table was renamed since it was attached.';
 
 comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
@@ -2968,6 +2993,7 @@ declare
     v_phone    text := crm_sync._phone_digits(p_phone);
     v_is_short boolean := crm_sync.is_present(p_phone) and coalesce(length(v_phone), 0) < 6;
 begin
+    perform crm_sync._require_followed();
     -- Also beside an email: who has entered 0 for a phone would be this person.
     if v_is_short or (v_email is null and v_phone is null) then
         raise exception 'whom? An email, or a phone of at least six digits, finds a person'
@@ -3101,10 +3127,10 @@ end;
 $$;
 
 comment on function crm_sync.export_person(text, text, text) is
-    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, each delivery that tells of them with its record, as long as that is kept, and, as kind ''missed change'', what capture could not write yet: data has the row before it, old, and after it, new, where they tell of them. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
+    'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, each delivery that tells of them with its record, as long as that is kept, and, as kind ''missed change'', what capture could not write yet: data has the row before it, old, and after it, new, where they tell of them. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
 
 comment on function crm_sync.erase_person(text, text, boolean, text) is
-    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Error: CS026 neither email nor phone, or a phone of fewer than six digits.';
+    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
 
 comment on function crm_sync._people(text, text) is 'Rows of a person, and rows that told of them once, with the deliveries that tell of them. Raises CS026 for neither email nor phone, or a phone that is too short to be one person''s.';
 

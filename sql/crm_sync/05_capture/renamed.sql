@@ -209,6 +209,27 @@ begin
 end;
 $$;
 
+create function crm_sync._require_followed(p_table regclass default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_renamed text;
+    v_former  text;
+begin
+    -- Asked by the new name the ledger knows nothing yet, and by the old one nothing of the rows.
+    select renamed.table_name, renamed.former_name into v_renamed, v_former
+    from crm_sync._renamed_tables() as renamed
+    where renamed.table_name = coalesce(crm_sync._table_name(p_table), renamed.table_name)
+    limit 1;
+    if v_renamed is not null then
+        raise exception '% was attached as %', v_renamed, v_former using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
+end;
+$$;
+
 create function crm_sync._refuse_former_name(p_table_name text, p_table oid)
 returns void
 language plpgsql
@@ -238,10 +259,11 @@ comment on function crm_sync._rename_attachments(text, text) is 'The attachments
 comment on function crm_sync._drop_strange_triggers(text) is
     'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
 comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
+comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while the table, or any, is still attached by a name that it bore before.';
 comment on function crm_sync._refuse_former_name(text, oid) is
     'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
 
 revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(), crm_sync._renamed_to(text),
     crm_sync._follow_renames(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
     crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
-    crm_sync._refuse_former_name(text, oid) from public;
+    crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;

@@ -14,6 +14,7 @@ declare
                      select from crm_sync.related_attachments as related where related.table_name = v_table_name
                  ) and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
 begin
+    perform crm_sync._require_followed();
     perform crm_sync._erase_deliveries(v_ids);
     perform crm_sync._erase_waiting(v_table_name, p_row_id);
     perform crm_sync._note_operation(
@@ -116,7 +117,7 @@ as $$
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
-    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator.';
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Error: CS051 a table was renamed since it was attached.';
 comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
 comment on function crm_sync._erase_waiting(text, text) is 'Takes a row out of what is still to be captured.';
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';
