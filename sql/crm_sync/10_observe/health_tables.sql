@@ -76,6 +76,7 @@ begin
     into v_broken, v_concerns
     from (
         select attached.table_name, coalesce(
+            attached.table_name || ' is a partition of ' || crm_sync._partition_of(attached.table_name) || ' now: detach it and attach that',
             attached.table_name || ' has no column ' || crm_sync._missing_columns(attached.table_name),
             crm_sync._why_not_captured(attached.table_name)
         ) as what
@@ -90,6 +91,22 @@ begin
         v_broken is null, 'the tables are as they were attached', 'error', v_broken,
         'Attach again with the columns as they are now: select crm_sync.attach(…); or rename back. What capture could not write is kept and sent then. A table that is gone: select crm_sync.forget(''public.…'');',
         v_concerns);
+end;
+$$;
+
+create function crm_sync._partition_of(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select crm_sync._table_name(parts.inhparent)
+        from pg_catalog.pg_inherits as parts
+        join pg_catalog.pg_class as classes on classes.oid = parts.inhrelid
+        where parts.inhrelid = to_regclass(p_table_name) and classes.relispartition
+    );
 end;
 $$;
 
@@ -303,6 +320,7 @@ $$;
 comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there, enabled, and of the tables'' own names.';
 comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, disabled, or strange: left by a rename on the wrong table, or under another name.';
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
+comment on function crm_sync._partition_of(text) is 'The partitioned table of which a table is a partition: what is written to that is not captured; null: of none.';
 comment on function crm_sync._tables_that_are_gone() is 'Tables that are gone and attached, or still waited for, with how many deliveries wait to be read from them.';
 comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
 comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
@@ -312,6 +330,6 @@ comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_mi
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._tables_that_are_gone(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;

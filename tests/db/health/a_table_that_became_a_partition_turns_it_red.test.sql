@@ -1,0 +1,33 @@
+begin;
+set local search_path = public, extensions;
+select plan(2);
+-- A system at work: started, ticking, pg_net's worker there, every check green.
+delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
+do $$
+begin
+    perform vault.create_secret('http://functions.test/crm-sync', 'crm_sync_function_url');
+    perform vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
+end
+$$;
+set local application_name = 'pg_net 0.20.4 worker';
+select crm_sync.start();
+create function pg_temp.has_run(p_status text, p_ago interval default '0') returns void language sql as $$
+    insert into cron.job_run_details (runid, jobid, username, command, status, start_time, end_time)
+    select (select coalesce(max(runid), 0) + 1 from cron.job_run_details), jobid, current_user, command, p_status, now() - p_ago, now() - p_ago
+    from cron.job where jobname = 'crm_sync_tick'
+$$;
+select pg_temp.has_run('succeeded');
+create function pg_temp.red() returns text[] language sql as
+    $$ select coalesce(array_agg(check_name || ' ' || level order by check_name), '{}') from crm_sync.health() where level <> 'ok' $$;
+
+create table visits (id int primary key, label text);
+create table all_visits (like visits including all) partition by range (id);
+select from crm_sync.attach('visits', 'lead', '{label}', $$'visit:' || new.id$$);
+alter table all_visits attach partition visits for values from (1) to (100);
+select is(pg_temp.red(), array['columns error']::text[], 'that check alone');
+select is(
+    (select detail from crm_sync.health() where check_name = 'columns'),
+    'public.visits is a partition of public.all_visits now: detach it and attach that', 'in words');
+
+select * from finish();
+rollback;
