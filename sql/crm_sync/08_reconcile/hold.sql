@@ -26,8 +26,7 @@ begin
     -- Its deliveries, and the older ones that their outcomes may supersede (_after_settle): row by row, by the row's index.
     return array(
         select distinct written.delivery_id
-        from crm_sync._in_flight_of(p_envelope_id) as in_flight
-        join crm_sync.deliveries as own on own.delivery_id = in_flight.delivery_id
+        from crm_sync.deliveries as own
         cross join lateral (
             select deliveries.delivery_id, deliveries.status, deliveries.covered_by
             from crm_sync.deliveries
@@ -36,9 +35,13 @@ begin
               and deliveries.route = own.route
             offset 0
         ) as written
-        where written.delivery_id = own.delivery_id
-           or (written.status = 'pending' and written.covered_by = own.delivery_id)
-           or (written.status = 'dead' and written.delivery_id < own.delivery_id)
+        where own.envelope_id = p_envelope_id
+          and own.status = 'in_flight'
+          and (
+              written.delivery_id = own.delivery_id
+              or (written.status = 'pending' and written.covered_by = own.delivery_id)
+              or (written.status = 'dead' and written.delivery_id < own.delivery_id)
+          )
     );
 end;
 $$;
