@@ -1209,6 +1209,32 @@ revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), c
     crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
     crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;
 
+-- sql/crm_sync/06_dispatch/capacity.sql
+
+create or replace function crm_sync._hold_rate(p_destination text)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Before anything is claimed: whoever is changing the destination would be waited for when the rate is spent.
+    if not exists (
+        select from crm_sync.destinations
+        where destinations.destination = p_destination and destinations.rate_per_second is not null
+    ) then
+        return true;
+    end if;
+    perform from crm_sync.destinations where destinations.destination = p_destination for no key update skip locked;
+    return found;
+end;
+$$;
+
+comment on function crm_sync._hold_rate(text) is 'Locks a destination that has a rate; false: another session holds it.';
+
+revoke all on function crm_sync._capacity(text, timestamptz),
+    crm_sync._rate_allows(crm_sync.destinations, timestamptz), crm_sync._rate_tokens(crm_sync.destinations, timestamptz),
+    crm_sync._hold_rate(text), crm_sync._spend_rate(text, int, timestamptz) from public;
+
 -- sql/crm_sync/06_dispatch/claim.sql
 
 create or replace function crm_sync._judge_sendable(p_delivery_ids bigint[])
@@ -1258,6 +1284,47 @@ revoke all on function crm_sync._claim(bigint[], int, timestamptz, timestamptz),
     crm_sync._bytes_around_record(), crm_sync._set_aside(crm_sync.judged[], timestamptz), crm_sync._sendable(crm_sync.judged[]),
     crm_sync._pack_judged(crm_sync.judged[], int) from public;
 
+-- sql/crm_sync/06_dispatch/dispatch_due.sql
+
+-- The tick's dispatch: what is due, live deliveries before backfill, oldest first.
+
+create or replace function crm_sync._dispatch_due(p_now timestamptz)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_destination text;
+    v_capacity    crm_sync.capacity;
+    v_keys        text[];
+    v_requests    int := 0;
+begin
+    for v_destination in
+        -- Mostly nothing waits: a session that ticks once need not even plan the rest. One row is looked for, not all.
+        select destinations.destination
+        from crm_sync.destinations
+        cross join lateral (
+            select from crm_sync.deliveries
+            where deliveries.destination = destinations.destination and deliveries.status = 'pending' and not deliveries.is_parked
+            limit 1
+        ) as waiting
+        order by destinations.last_delivered_at nulls first
+    loop
+        v_capacity := crm_sync._capacity(v_destination, p_now);
+        continue when v_capacity.requests = 0 or not crm_sync._hold_rate(v_destination);
+        if v_capacity.is_probe then
+            v_requests := v_requests + crm_sync._dispatch_probe(v_destination, v_capacity, p_now);
+            continue;
+        end if;
+        v_keys := crm_sync._due_keys(v_destination, v_capacity, p_now);
+        continue when v_keys is null;
+        v_requests := v_requests + crm_sync._dispatch_keys(v_destination, v_keys, v_capacity, p_now);
+        perform crm_sync._park_followers(v_destination, crm_sync._lock_keys(v_destination, v_keys));
+    end loop;
+    return v_requests;
+end;
+$$;
+
 -- sql/crm_sync/06_dispatch/keys.sql
 
 -- The order within one key. Whoever claims, commit or tick, first takes the key's lock, never waiting; then, in a new
@@ -1278,6 +1345,35 @@ begin
         end if;
     end loop;
     return v_locked;
+end;
+$$;
+
+create or replace function crm_sync._park_followers(p_destination text, p_keys text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Only the one in front of each key stays visible. The caller holds the keys' locks and is the tick, which settles, too:
+    -- or what is in front might be cancelled or settled meanwhile and nobody wake the rest. What somebody holds stays as it
+    -- is until the next tick that meets it.
+    with moved as materialized (
+        select waiting.delivery_id
+        from crm_sync.deliveries as waiting
+        where waiting.ordering_key = any (p_keys)
+          and waiting.destination = p_destination
+          and waiting.status = 'pending'
+          and waiting.is_parked = (
+              waiting.delivery_id in (
+                  select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+              )
+          )
+        for no key update skip locked
+    )
+    update crm_sync.deliveries
+    set is_parked = not deliveries.is_parked
+    from moved
+    where deliveries.delivery_id = moved.delivery_id;
 end;
 $$;
 
@@ -1477,11 +1573,16 @@ as $$
 declare
     v_group record;
 begin
+    -- One that an operator is just pausing or changing hears of the next.
     update crm_sync.destinations
     set last_delivered_at = p_now
     where destinations.destination in (
-        select deliveries.destination from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+        select working.destination from crm_sync.destinations as working
+        where working.destination in (
+            select deliveries.destination from crm_sync.deliveries
+            where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+        )
+        for no key update skip locked
     );
     -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
     -- the dead ones that a newer delivery of the row stands for.
@@ -1792,9 +1893,14 @@ begin
     if not exists (select from crm_sync.related_changes) then
         return 0;
     end if;
+    -- What an operator is erasing is passed over, here and at the end: who waited would hold up everybody's corrections.
     update crm_sync.related_changes as changes
     set horizon = pg_snapshot_xmax(pg_current_snapshot())
-    where changes.horizon is null;
+    where changes.ctid = any (array(
+        select noted.ctid from crm_sync.related_changes as noted
+        where noted.horizon is null
+        for no key update skip locked
+    ));
 
     for v_change in
         select changes.table_name,
@@ -1804,6 +1910,7 @@ begin
                max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
+        where changes.horizon is not null
         group by changes.table_name, is_last_look, changes.changed_in
     loop
         -- In a block each: one table that was changed under us holds up no other.
@@ -1811,7 +1918,12 @@ begin
             v_count := v_count + crm_sync._capture_affected(
                 v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
             delete from crm_sync.related_changes as changes
-            where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+            where v_change.is_last_look
+              and changes.ctid = any (array(
+                  select looked_at.ctid from crm_sync.related_changes as looked_at
+                  where looked_at.related_change_id = any (v_change.ids)
+                  for update skip locked
+              ));
         exception when others then
             perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
         end;
@@ -1905,6 +2017,10 @@ declare
     v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
 begin
     if not exists (select from crm_sync.unstored_seen where unstored_seen.value < v_value or unstored_seen.horizon is not null) then
+        return;
+    end if;
+    -- Of two repairs the second waits for the first (_repair_tables): a tick does not, and looks later.
+    if not pg_try_advisory_xact_lock(1129467219, 1024) then
         return;
     end if;
     update crm_sync.unstored_seen

@@ -93,6 +93,24 @@ begin
 end;
 $$;
 
+create function crm_sync._hold_rate(p_destination text)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Before anything is claimed: whoever is changing the destination would be waited for when the rate is spent.
+    if not exists (
+        select from crm_sync.destinations
+        where destinations.destination = p_destination and destinations.rate_per_second is not null
+    ) then
+        return true;
+    end if;
+    perform from crm_sync.destinations where destinations.destination = p_destination for no key update skip locked;
+    return found;
+end;
+$$;
+
 create function crm_sync._spend_rate(p_destination text, p_deliveries int, p_now timestamptz)
 returns void
 language plpgsql
@@ -109,8 +127,9 @@ $$;
 comment on function crm_sync._capacity(text, timestamptz) is 'How much may leave for a destination now.';
 comment on function crm_sync._rate_allows(crm_sync.destinations, timestamptz) is 'Deliveries that a destination''s rate allows now; null without a rate.';
 comment on function crm_sync._rate_tokens(crm_sync.destinations, timestamptz) is 'What the token bucket of a destination''s rate holds now; null without a rate.';
+comment on function crm_sync._hold_rate(text) is 'Locks a destination that has a rate; false: another session holds it.';
 comment on function crm_sync._spend_rate(text, int, timestamptz) is 'Takes so many deliveries from a destination''s rate.';
 
 revoke all on function crm_sync._capacity(text, timestamptz),
     crm_sync._rate_allows(crm_sync.destinations, timestamptz), crm_sync._rate_tokens(crm_sync.destinations, timestamptz),
-    crm_sync._spend_rate(text, int, timestamptz) from public;
+    crm_sync._hold_rate(text), crm_sync._spend_rate(text, int, timestamptz) from public;

@@ -23,7 +23,7 @@ begin
         order by destinations.last_delivered_at nulls first
     loop
         v_capacity := crm_sync._capacity(v_destination, p_now);
-        continue when v_capacity.requests = 0;
+        continue when v_capacity.requests = 0 or not crm_sync._hold_rate(v_destination);
         if v_capacity.is_probe then
             v_requests := v_requests + crm_sync._dispatch_probe(v_destination, v_capacity, p_now);
             continue;

@@ -132,17 +132,25 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Only the one in front of each key stays visible. The caller holds the keys' locks and is the tick, which settles, too:
-    -- or what is in front might be cancelled or settled meanwhile and nobody wake the rest.
+    -- or what is in front might be cancelled or settled meanwhile and nobody wake the rest. What somebody holds stays as it
+    -- is until the next tick that meets it.
+    with moved as materialized (
+        select waiting.delivery_id
+        from crm_sync.deliveries as waiting
+        where waiting.ordering_key = any (p_keys)
+          and waiting.destination = p_destination
+          and waiting.status = 'pending'
+          and waiting.is_parked = (
+              waiting.delivery_id in (
+                  select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
+              )
+          )
+        for no key update skip locked
+    )
     update crm_sync.deliveries
     set is_parked = not deliveries.is_parked
-    where deliveries.ordering_key = any (p_keys)
-      and deliveries.destination = p_destination
-      and deliveries.status = 'pending'
-      and deliveries.is_parked = (
-          deliveries.delivery_id in (
-              select queue.delivery_id from crm_sync._queue_of_keys(p_destination, p_keys) as queue where queue.step = 1
-          )
-      );
+    from moved
+    where deliveries.delivery_id = moved.delivery_id;
 end;
 $$;
 

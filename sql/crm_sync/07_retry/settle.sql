@@ -215,11 +215,16 @@ as $$
 declare
     v_group record;
 begin
+    -- One that an operator is just pausing or changing hears of the next.
     update crm_sync.destinations
     set last_delivered_at = p_now
     where destinations.destination in (
-        select deliveries.destination from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+        select working.destination from crm_sync.destinations as working
+        where working.destination in (
+            select deliveries.destination from crm_sync.deliveries
+            where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
+        )
+        for no key update skip locked
     );
     -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
     -- the dead ones that a newer delivery of the row stands for.

@@ -12,6 +12,10 @@ begin
     if not exists (select from crm_sync.unstored_seen where unstored_seen.value < v_value or unstored_seen.horizon is not null) then
         return;
     end if;
+    -- Of two repairs the second waits for the first (_repair_tables): a tick does not, and looks later.
+    if not pg_try_advisory_xact_lock(1129467219, 1024) then
+        return;
+    end if;
     update crm_sync.unstored_seen
     set value = v_value,
         -- The transaction may have begun long before its change was noted.

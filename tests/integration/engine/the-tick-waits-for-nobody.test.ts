@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { answerAll } from "../../support/answers.ts";
 import { insertLeads, openTwoSessions, statuses, tick } from "./two-sessions.ts";
 
 const STEPS = ["capture_missed", "capture_related", "reconcile", "dispatch"];
@@ -123,6 +124,117 @@ it("captures what was missed, but for what somebody erases", async () => {
   );
   expect(rows).toEqual([{ email: "bob@example.test", status: "in_flight" }]);
 });
+
+it("captures corrections, but for those of somebody who is being erased", async () => {
+  const { first, second } = await openTwoSessions();
+  await correctTwoCustomers(second);
+  await first.query("begin");
+  await first.query(ERASE_ADA);
+  await tick(second);
+  expect(await statuses(second)).toEqual(["delivered", "delivered", "pending"]);
+  await first.query("rollback");
+  await tick(second);
+  expect(await statuses(second)).toEqual(["delivered", "delivered", "pending", "pending"]);
+});
+
+it("is done with corrections, but for those of somebody who is being erased", async () => {
+  const { first, second } = await openTwoSessions();
+  await correctTwoCustomers(second);
+  const corrections = async () =>
+    (await second.query("select from crm_sync.related_changes")).rowCount;
+  // As after the first look.
+  await second.query("update crm_sync.related_changes set horizon = '3'");
+  await first.query("begin");
+  await first.query(ERASE_ADA);
+  await tick(second);
+  expect(await corrections()).toBe(1);
+  await first.query("rollback");
+  await tick(second);
+  expect(await corrections()).toBe(0);
+});
+
+it("captures what was missed while somebody repairs", async () => {
+  const { first, second } = await openTwoSessions();
+  await second.query(`
+    alter table crm_sync.deliveries add constraint the_ledger_is_broken check (false) not valid;
+    insert into leads (email) values ('ada@example.test');
+    alter table crm_sync.deliveries drop constraint the_ledger_is_broken;
+    alter table leads disable trigger crm_sync_capture_insert;
+    insert into leads (email) values ('bob@example.test');
+    select nextval('crm_sync.unstored_changes');
+  `);
+  await first.query("begin");
+  await first.query("select crm_sync.repair_missing(p_limit => 0)");
+  await tick(second, "1 minute");
+  expect(await statuses(second)).toEqual(["in_flight"]);
+  await first.query("rollback");
+  await tick(second, "1 minute");
+  expect(await statuses(second)).toEqual(["in_flight", "in_flight"]);
+});
+
+it("settles while a destination is being paused", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertLeads(second, "ada@example.test");
+  await tick(second);
+  await answerAll(second);
+  await first.query("begin");
+  await first.query("select crm_sync.pause('monelec')");
+  await tick(second);
+  expect(await statuses(second)).toEqual(["delivered"]);
+});
+
+it("sends nothing to a destination with a rate that is being changed, and to others as ever", async () => {
+  const { first, second } = await openTwoSessions();
+  await second.query("update crm_sync.settings set is_running = false");
+  await second.query("update crm_sync.destinations set rate_per_second = 10");
+  await second.query("insert into leads (email) values ('ada@example.test')");
+  await second.query("insert into orders (status) values ('confirmed')");
+  await second.query("update crm_sync.settings set is_running = true");
+  await first.query("begin");
+  await first.query("select crm_sync.pause('monelec')");
+  await tick(second);
+  expect(await statuses(second)).toEqual(["pending", "in_flight"]);
+  await first.query("rollback");
+  await tick(second);
+  expect(await statuses(second)).toEqual(["in_flight", "in_flight"]);
+});
+
+it("parks what waits behind another, but for what somebody holds", async () => {
+  const { first, second } = await openTwoSessions();
+  await insertPaymentsOfOneRequest(first, 3);
+  await second.query("update crm_sync.settings set max_envelope_deliveries = 1");
+  const parked = async () => {
+    const { rows } = await second.query(
+      "select is_parked from crm_sync.deliveries order by delivery_id",
+    );
+    return rows.map(({ is_parked }) => is_parked);
+  };
+  await first.query("begin");
+  await first.query(
+    "select from crm_sync.deliveries order by delivery_id desc limit 1 for no key update",
+  );
+  await tick(second);
+  expect(await statuses(second)).toEqual(["in_flight", "pending", "pending"]);
+  expect(await parked()).toEqual([false, true, false]);
+  await first.query("rollback");
+  await tick(second);
+  expect(await parked()).toEqual([false, true, true]);
+});
+
+const ERASE_ADA =
+  "select crm_sync.erase('customers', (select id::text from customers order by email limit 1))";
+
+/** Each has a request, of which the receiver knows. */
+async function correctTwoCustomers(client: Parameters<typeof insertLeads>[0]): Promise<void> {
+  await client.query(`
+    update crm_sync.settings set is_running = false;
+    insert into customers (email) values ('ada@example.test'), ('bob@example.test');
+    insert into requests (customer_id, status) select id, 'submitted' from customers order by email;
+    update crm_sync.deliveries
+    set status = 'delivered', claimed_at = now() - interval '1 hour', finished_at = now();
+    update customers set full_name = 'Eve';
+  `);
+}
 
 async function insertPaymentsOfOneRequest(
   client: Parameters<typeof insertLeads>[0],
