@@ -3928,7 +3928,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Those attached, but for the renamed, of which the check of the triggers tells; and those that something waits for that
-    -- were detached before they went: what waits is tried again each minute, and leaves a fault. Only then the ledger is read.
+    -- were detached before they went.
     return query
     with attached as (
         select * from crm_sync._attached_tables() as attached (name)
@@ -3938,9 +3938,7 @@ begin
         from (
             select attached.name from attached
             union
-            select substr(faults.place, length('record of ' || routes.route || ' from ') + 1)
-            from crm_sync.faults
-            join crm_sync.routes on starts_with(faults.place, 'record of ' || routes.route || ' from ')
+            select * from crm_sync._tables_not_read()
         ) as known
         where not crm_sync._is_table(known.name)
           and known.name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
@@ -3954,6 +3952,25 @@ begin
           and (deliveries.record is null or deliveries.last_error_code = 'record_not_built')
     ) as waiting
     where waiting.count > 0 or gone.name in (select attached.name from attached);
+end;
+$$;
+
+create or replace function crm_sync._tables_not_read()
+returns setof text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- What can not be read is tried again each minute, and leaves a fault: no need to look through all that waits.
+    return query
+    select distinct substr(faults.place, length('record of ' || routes.route || ' from ') + 1)
+    from crm_sync.faults
+    join crm_sync.routes on starts_with(faults.place, 'record of ' || routes.route || ' from ');
+exception
+    -- The check of the faults says that it can not look.
+    when lock_not_available then
+        return;
 end;
 $$;
 
@@ -4076,11 +4093,14 @@ comment on function crm_sync._partition_of(text) is 'The partitioned table of wh
 
 comment on function crm_sync._tables_that_are_gone() is 'Tables that are gone and attached, or still waited for, with how many deliveries wait to be read from them.';
 
+comment on function crm_sync._tables_not_read() is 'Tables that a record could not be read from, within the week for which faults are kept.';
+
 comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
 
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text),
+    crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
 

@@ -118,7 +118,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Those attached, but for the renamed, of which the check of the triggers tells; and those that something waits for that
-    -- were detached before they went: what waits is tried again each minute, and leaves a fault. Only then the ledger is read.
+    -- were detached before they went.
     return query
     with attached as (
         select * from crm_sync._attached_tables() as attached (name)
@@ -128,9 +128,7 @@ begin
         from (
             select attached.name from attached
             union
-            select substr(faults.place, length('record of ' || routes.route || ' from ') + 1)
-            from crm_sync.faults
-            join crm_sync.routes on starts_with(faults.place, 'record of ' || routes.route || ' from ')
+            select * from crm_sync._tables_not_read()
         ) as known
         where not crm_sync._is_table(known.name)
           and known.name not in (select renamed.former_name from crm_sync._renamed_tables() as renamed)
@@ -144,6 +142,25 @@ begin
           and (deliveries.record is null or deliveries.last_error_code = 'record_not_built')
     ) as waiting
     where waiting.count > 0 or gone.name in (select attached.name from attached);
+end;
+$$;
+
+create function crm_sync._tables_not_read()
+returns setof text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- What can not be read is tried again each minute, and leaves a fault: no need to look through all that waits.
+    return query
+    select distinct substr(faults.place, length('record of ' || routes.route || ' from ') + 1)
+    from crm_sync.faults
+    join crm_sync.routes on starts_with(faults.place, 'record of ' || routes.route || ' from ');
+exception
+    -- The check of the faults says that it can not look.
+    when lock_not_available then
+        return;
 end;
 $$;
 
@@ -322,6 +339,7 @@ comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, di
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
 comment on function crm_sync._partition_of(text) is 'The partitioned table of which a table is a partition: what is written to that is not captured; null: of none.';
 comment on function crm_sync._tables_that_are_gone() is 'Tables that are gone and attached, or still waited for, with how many deliveries wait to be read from them.';
+comment on function crm_sync._tables_not_read() is 'Tables that a record could not be read from, within the week for which faults are kept.';
 comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
 comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
 comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
@@ -330,6 +348,7 @@ comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_mi
 comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._missing_columns(text),
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text),
+    crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
