@@ -29,6 +29,9 @@ drop function if exists crm_sync._missing_sql(crm_sync.attachments);
 -- A row that was never updated changed when it was created: two columns may tell.
 drop function if exists crm_sync._changed_at_column(regclass);
 
+-- All of a person's rows at once: _erase_uncaptured().
+drop function if exists crm_sync._erase_waiting(text, text);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -321,7 +324,6 @@ declare
     v_ids   bigint[] := crm_sync._unreadable(p_table_name);
     v_count int;
 begin
-    perform crm_sync._lock_keys_waiting(v_ids);
     v_count := cardinality(crm_sync._cancel(v_ids, array['pending'], 'table_gone'));
     perform crm_sync._note_operation('forget', jsonb_build_object('table', p_table_name), v_count);
     if v_count > 0 then
@@ -1727,14 +1729,30 @@ $$;
 create or replace function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not crm_sync._hold_envelope(p_envelope_id) then
+        return array[]::crm_sync.settlement[];
+    elsif not crm_sync._withdraw(p_envelope_id) then
+        return array[]::crm_sync.settlement[];
+    end if;
+    update crm_sync.envelopes
+    set status = 'taken_back', settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id;
+    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+end;
+$$;
+
+create or replace function crm_sync._withdraw(p_envelope_id uuid)
+returns boolean
+language plpgsql
 set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
-declare
-    v_request_id bigint;
 begin
     -- stop() also works where pg_net is gone, and its queue with it: reconcile finds the request lost once there is a new one.
-    if to_regclass('net.http_request_queue') is null or not crm_sync._hold_envelope(p_envelope_id) then
-        return array[]::crm_sync.settlement[];
+    if to_regclass('net.http_request_queue') is null then
+        return false;
     end if;
     -- skip locked: a batch that is running holds the row, and its answer is on the way.
     delete from net.http_request_queue as queue
@@ -1745,15 +1763,8 @@ begin
         where envelopes.envelope_id = p_envelope_id
           and candidates.headers ->> 'webhook-id' = p_envelope_id::text
         for update of candidates skip locked
-    )
-    returning queue.id into v_request_id;
-    if v_request_id is null then
-        return array[]::crm_sync.settlement[];
-    end if;
-    update crm_sync.envelopes
-    set status = 'taken_back', settled_at = p_now
-    where envelopes.envelope_id = p_envelope_id;
-    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+    );
+    return found;
 end;
 $$;
 
@@ -1776,6 +1787,11 @@ end;
 $$;
 
 comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now, another session holds what it carries, or there is no queue; no attempt counted.';
+
+comment on function crm_sync._withdraw(uuid) is 'Removes a request from pg_net''s queue; false: it is being sent right now, or not there.';
+
+revoke all on function crm_sync._take_missing(uuid[], text[], timestamptz), crm_sync._take_back(uuid, timestamptz), crm_sync._withdraw(uuid),
+    crm_sync._same_for_all(uuid, text, text, text), crm_sync._wake_pg_net(timestamptz) from public;
 
 -- sql/crm_sync/08_reconcile/missed.sql
 
@@ -2316,7 +2332,6 @@ as $$
 declare
     v_cancelled bigint[];
 begin
-    perform crm_sync._lock_keys_waiting(p_delivery_ids);
     v_cancelled := crm_sync._cancel(p_delivery_ids, array['pending', 'dead'], 'cancelled_by_operator');
     perform crm_sync._note_operation(
         'cancel', jsonb_build_object('delivery_ids', p_delivery_ids), cardinality(v_cancelled), p_note);
@@ -2342,6 +2357,7 @@ as $$
 declare
     v_cancelled bigint[];
 begin
+    perform crm_sync._lock_deliveries(p_delivery_ids);
     with cancelled as (
         update crm_sync.deliveries
         set status = 'cancelled', last_error_code = p_error_code, finished_at = clock_timestamp(), is_parked = false
@@ -2355,7 +2371,7 @@ end;
 $$;
 
 comment on function crm_sync._cancel(bigint[], text[], text) is
-    'Cancels those that have one of these statuses, under this error code; returns them. The caller holds their keys'' locks.';
+    'Cancels those that have one of these statuses, under this error code; returns them. Waits for their locks.';
 
 revoke all on function crm_sync.cancel(bigint[], text), crm_sync._cancel(bigint[], text[], text) from public;
 
@@ -2689,7 +2705,7 @@ declare
 begin
     perform crm_sync._require_followed();
     perform crm_sync._erase_deliveries(v_ids);
-    perform crm_sync._erase_waiting(v_table_name, p_row_id);
+    perform crm_sync._erase_uncaptured(array[v_table_name], array[p_row_id]);
     perform crm_sync._note_operation(
         'erase',
         jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),
@@ -2704,21 +2720,56 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._erase_waiting(p_table_name text, p_row_id text)
+create or replace function crm_sync._erase_deliveries(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_waiting bigint[];
+begin
+    perform crm_sync._lock_deliveries(p_delivery_ids);
+    v_waiting := array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'pending');
+    update crm_sync.deliveries
+    set record = null,
+        last_error = null,
+        status = case when deliveries.status = 'pending' then 'cancelled' else deliveries.status end,
+        last_error_code = case when deliveries.status = 'pending' then 'erased' else deliveries.last_error_code end,
+        finished_at = case when deliveries.status = 'pending' then clock_timestamp() else deliveries.finished_at end,
+        is_parked = false
+    where deliveries.delivery_id = any (p_delivery_ids);
+    update crm_sync.delivery_attempts as attempts set error = null where attempts.delivery_id = any (p_delivery_ids);
+    perform crm_sync._after_settle(v_waiting, clock_timestamp());
+end;
+$$;
+
+create or replace function crm_sync._erase_uncaptured(p_table_names text[], p_row_ids text[])
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform crm_sync._lock_uncaptured(p_table_names, p_row_ids);
     -- One statement may have changed several rows: the others are still to be captured. The n-th id is of the n-th row.
     update crm_sync.capture_failures as failures
-    set row_ids = array_remove(failures.row_ids, p_row_id),
-        old_rows = crm_sync._rows_but(failures.old_rows, failures.row_ids, p_row_id),
-        new_rows = crm_sync._rows_but(failures.new_rows, failures.row_ids, p_row_id)
-    where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
+    set row_ids = array(
+            select ids.row_id from unnest(failures.row_ids) with ordinality as ids (row_id, place)
+            where ids.row_id <> all (erased.row_ids)
+            order by ids.place),
+        old_rows = crm_sync._rows_but(failures.old_rows, failures.row_ids, erased.row_ids),
+        new_rows = crm_sync._rows_but(failures.new_rows, failures.row_ids, erased.row_ids)
+    from (
+        select rows.table_name, array_agg(rows.row_id) as row_ids
+        from unnest(p_table_names, p_row_ids) as rows (table_name, row_id)
+        group by rows.table_name
+    ) as erased
+    where failures.table_name = erased.table_name and failures.row_ids && erased.row_ids;
     delete from crm_sync.capture_failures as failures
-    where failures.table_name = p_table_name and failures.row_ids = '{}';
-    delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
+    where failures.table_name = any (p_table_names) and failures.row_ids = '{}';
+    delete from crm_sync.related_changes as changes
+    where (changes.table_name, changes.row_id) in (select * from unnest(p_table_names, p_row_ids));
 end;
 $$;
 
@@ -2754,25 +2805,27 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_row_id text)
+create or replace function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_erased text[])
 returns jsonb
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(jsonb_agg(rows.row order by rows.place) filter (where p_row_ids[rows.place] is distinct from p_row_id), '[]')
+    select coalesce(jsonb_agg(rows.row order by rows.place) filter (where (p_row_ids[rows.place] = any (p_erased)) is not true), '[]')
     from jsonb_array_elements(p_rows) with ordinality as rows (row, place);
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
     'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Error: CS051 a table was renamed since it was attached.';
 
+comment on function crm_sync._erase_uncaptured(text[], text[]) is 'Takes rows, given as tables and ids, out of what is still to be captured.';
+
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';
 
-comment on function crm_sync._rows_but(jsonb, text[], text) is 'The rows of a missed change without those of this id.';
+comment on function crm_sync._rows_but(jsonb, text[], text[]) is 'The rows of a missed change without those of these ids.';
 
-revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text),
-    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_waiting(text, text), crm_sync._deliveries_telling_of(regclass, text) from public;
+revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text[]),
+    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_uncaptured(text[], text[]), crm_sync._deliveries_telling_of(regclass, text) from public;
 
 -- sql/crm_sync/09_operate/find_missing.sql
 
@@ -2990,6 +3043,70 @@ revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._m
     crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 
+-- sql/crm_sync/09_operate/locks.sql
+
+-- Operators' calls wait for each other, and for a tick, in one order: keys, by their locks' numbers; then deliveries, then what
+-- is still to be captured, by id. All of a kind at once, before anything is written: a call that came back for more could
+-- meet another one doing the same. The tick, and stop(), wait for none of these.
+
+create or replace function crm_sync._lock_deliveries(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    perform from crm_sync.deliveries
+    where deliveries.delivery_id = any (p_delivery_ids)
+    order by deliveries.delivery_id
+    for no key update;
+end;
+$$;
+
+create or replace function crm_sync._lock_keys_waiting(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_advisory_xact_lock(1129467219, locks.number)
+    from (
+        select distinct hashtext(deliveries.destination || ' ' || deliveries.ordering_key) & 1023 as number
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        order by 1
+    ) as locks;
+end;
+$$;
+
+create or replace function crm_sync._lock_uncaptured(p_table_names text[], p_row_ids text[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from crm_sync.capture_failures as failures
+    where exists (
+        select from unnest(p_table_names, p_row_ids) as wanted (table_name, row_id)
+        where wanted.table_name = failures.table_name and wanted.row_id = any (failures.row_ids)
+    )
+    order by failures.capture_failure_id
+    for update;
+    perform from crm_sync.related_changes as changes
+    where (changes.table_name, changes.row_id) in (select * from unnest(p_table_names, p_row_ids))
+    order by changes.related_change_id
+    for update;
+end;
+$$;
+
+comment on function crm_sync._lock_deliveries(bigint[]) is
+    'Takes the locks of these deliveries'' keys and then their rows, waiting for them. Once in a call, with all that it will write.';
+
+comment on function crm_sync._lock_uncaptured(text[], text[]) is 'Locks changes of these rows, given as tables and ids, that are still to be captured. After deliveries.';
+
+revoke all on function crm_sync._lock_deliveries(bigint[]), crm_sync._lock_keys_waiting(bigint[]),
+    crm_sync._lock_uncaptured(text[], text[]) from public;
+
 -- sql/crm_sync/09_operate/operations.sql
 
 create or replace function crm_sync._require_attached(p_table regclass)
@@ -3081,24 +3198,28 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_person record;
-    v_erased bigint[] := array[]::bigint[];
+    v_person  record;
+    v_tables  text[] := array[]::text[];
+    v_row_ids text[] := array[]::text[];
+    v_ids     bigint[] := array[]::bigint[];
 begin
     for v_person in select * from crm_sync._people(p_email, p_phone) loop
         table_name := v_person.table_name;
         row_id := v_person.row_id;
         delivery_count := cardinality(v_person.delivery_ids);
         erased := not p_count_only;
-        if erased then
-            v_erased := v_erased || v_person.delivery_ids;
-            perform crm_sync._erase_deliveries(v_person.delivery_ids);
-            perform crm_sync._erase_waiting(v_person.table_name, v_person.row_id);
-        end if;
         return next;
+        continue when p_count_only;
+        v_tables := v_tables || table_name;
+        v_row_ids := v_row_ids || row_id;
+        v_ids := v_ids || v_person.delivery_ids;
     end loop;
+    -- All at once: row after row, their locks would be taken in an order of their own.
+    perform crm_sync._erase_deliveries(v_ids);
+    perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
     perform crm_sync._note_operation(
         'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
-        (select count(distinct ids.delivery_id)::int from unnest(v_erased) as ids (delivery_id)), p_note);
+        (select count(distinct ids.delivery_id)::int from unnest(v_ids) as ids (delivery_id)), p_note);
 end;
 $$;
 
@@ -3396,7 +3517,7 @@ declare
     v_reasons text[];
     v_count   int;
 begin
-    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    perform crm_sync._lock_deliveries(p_delivery_ids);
     select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
     into v_ids, v_reasons
     from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force) as judged;
@@ -3460,6 +3581,10 @@ begin
     left join crm_sync._newer_states(p_delivery_ids) as newer on newer.older_id = ids.delivery_id;
 end;
 $$;
+
+revoke all on function crm_sync.redeliver(bigint[], boolean, text),
+    crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
+    crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint) from public;
 
 -- sql/crm_sync/10_observe/alert_messages.sql
 
@@ -4358,9 +4483,32 @@ declare
     v_settings crm_sync.settings;
 begin
     perform crm_sync._require_platform();
-    perform crm_sync._schedule(p_every);
+    -- First the settings, as stop() does: of two that change the jobs one waits for the other.
     update crm_sync.settings set is_running = true, started_on = crm_sync._server_identity() returning * into v_settings;
+    perform crm_sync._schedule(p_every);
     perform crm_sync._note_operation('start', jsonb_build_object('every', p_every), 1);
+    return v_settings;
+end;
+$$;
+
+create or replace function crm_sync.stop()
+returns crm_sync.settings
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_settings crm_sync.settings;
+    v_envelope uuid;
+    v_count    int := 0;
+begin
+    update crm_sync.settings set is_running = false returning * into v_settings;
+    perform crm_sync._unschedule();
+    for v_envelope in select envelopes.envelope_id from crm_sync.envelopes where envelopes.status = 'in_flight' loop
+        v_count := v_count + crm_sync._settle(crm_sync._take_back(v_envelope, clock_timestamp()), clock_timestamp());
+        -- What another session holds stays in flight, and does not leave either.
+        perform crm_sync._withdraw(v_envelope);
+    end loop;
+    perform crm_sync._note_operation('stop', '{}', v_count);
     return v_settings;
 end;
 $$;
@@ -4385,7 +4533,7 @@ comment on function crm_sync.start(text) is
     'Schedules the tick (every ''N seconds'' or a cron expression) and lets deliveries leave. Safe to repeat; changes the interval. Role: owner. Error: CS012 pg_net, pg_cron or Vault is missing, or pg_net is older than 0.19.';
 
 comment on function crm_sync.stop() is
-    'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net they stay in flight, and are sent again once it is back. Capture goes on; start() sends what was captured. Waits for a tick that is running. Safe to repeat. Role: owner.';
+    'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net, or where another session holds what they carry, they stay in flight, and are sent again later. Capture goes on; start() sends what was captured. Waits for a tick that is running, and for whoever changes the settings; for no other operator. Safe to repeat. Role: owner.';
 
 revoke all on function crm_sync.start(text), crm_sync.stop(), crm_sync._require_platform() from public;
 

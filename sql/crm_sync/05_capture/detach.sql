@@ -44,7 +44,6 @@ declare
     v_ids   bigint[] := crm_sync._unreadable(p_table_name);
     v_count int;
 begin
-    perform crm_sync._lock_keys_waiting(v_ids);
     v_count := cardinality(crm_sync._cancel(v_ids, array['pending'], 'table_gone'));
     perform crm_sync._note_operation('forget', jsonb_build_object('table', p_table_name), v_count);
     if v_count > 0 then

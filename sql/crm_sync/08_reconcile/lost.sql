@@ -42,14 +42,30 @@ $$;
 create function crm_sync._take_back(p_envelope_id uuid, p_now timestamptz)
 returns crm_sync.settlement[]
 language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not crm_sync._hold_envelope(p_envelope_id) then
+        return array[]::crm_sync.settlement[];
+    elsif not crm_sync._withdraw(p_envelope_id) then
+        return array[]::crm_sync.settlement[];
+    end if;
+    update crm_sync.envelopes
+    set status = 'taken_back', settled_at = p_now
+    where envelopes.envelope_id = p_envelope_id;
+    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+end;
+$$;
+
+create function crm_sync._withdraw(p_envelope_id uuid)
+returns boolean
+language plpgsql
 set search_path = pg_catalog, pg_temp set enable_seqscan = 'on'
 as $$
-declare
-    v_request_id bigint;
 begin
     -- stop() also works where pg_net is gone, and its queue with it: reconcile finds the request lost once there is a new one.
-    if to_regclass('net.http_request_queue') is null or not crm_sync._hold_envelope(p_envelope_id) then
-        return array[]::crm_sync.settlement[];
+    if to_regclass('net.http_request_queue') is null then
+        return false;
     end if;
     -- skip locked: a batch that is running holds the row, and its answer is on the way.
     delete from net.http_request_queue as queue
@@ -60,15 +76,8 @@ begin
         where envelopes.envelope_id = p_envelope_id
           and candidates.headers ->> 'webhook-id' = p_envelope_id::text
         for update of candidates skip locked
-    )
-    returning queue.id into v_request_id;
-    if v_request_id is null then
-        return array[]::crm_sync.settlement[];
-    end if;
-    update crm_sync.envelopes
-    set status = 'taken_back', settled_at = p_now
-    where envelopes.envelope_id = p_envelope_id;
-    return coalesce(crm_sync._same_for_all(p_envelope_id, 'not_attempted', 'taken_back', 'never left pg_net''s queue'), '{}');
+    );
+    return found;
 end;
 $$;
 
@@ -109,8 +118,9 @@ $$;
 comment on function crm_sync._take_missing(uuid[], text[], timestamptz) is
     'Looks once more for the answers of requests that are in neither of pg_net''s tables; what is not found was lost: counted, outcome unknown, sent again under the same key.';
 comment on function crm_sync._take_back(uuid, timestamptz) is 'Removes a request from pg_net''s queue, unless it is being sent right now, another session holds what it carries, or there is no queue; no attempt counted.';
+comment on function crm_sync._withdraw(uuid) is 'Removes a request from pg_net''s queue; false: it is being sent right now, or not there.';
 comment on function crm_sync._same_for_all(uuid, text, text, text) is 'One outcome, not counted, for everything in flight in an envelope.';
 comment on function crm_sync._wake_pg_net(timestamptz) is 'Wakes pg_net''s worker when requests of ours wait for longer than settings.wake_after.';
 
-revoke all on function crm_sync._take_missing(uuid[], text[], timestamptz), crm_sync._take_back(uuid, timestamptz),
+revoke all on function crm_sync._take_missing(uuid[], text[], timestamptz), crm_sync._take_back(uuid, timestamptz), crm_sync._withdraw(uuid),
     crm_sync._same_for_all(uuid, text, text, text), crm_sync._wake_pg_net(timestamptz) from public;

@@ -10,7 +10,6 @@ as $$
 declare
     v_cancelled bigint[];
 begin
-    perform crm_sync._lock_keys_waiting(p_delivery_ids);
     v_cancelled := crm_sync._cancel(p_delivery_ids, array['pending', 'dead'], 'cancelled_by_operator');
     perform crm_sync._note_operation(
         'cancel', jsonb_build_object('delivery_ids', p_delivery_ids), cardinality(v_cancelled), p_note);
@@ -36,6 +35,7 @@ as $$
 declare
     v_cancelled bigint[];
 begin
+    perform crm_sync._lock_deliveries(p_delivery_ids);
     with cancelled as (
         update crm_sync.deliveries
         set status = 'cancelled', last_error_code = p_error_code, finished_at = clock_timestamp(), is_parked = false
@@ -51,7 +51,7 @@ $$;
 comment on function crm_sync.cancel(bigint[], text) is
     'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat. Role: crm_sync_operator.';
 comment on function crm_sync._cancel(bigint[], text[], text) is
-    'Cancels those that have one of these statuses, under this error code; returns them. The caller holds their keys'' locks.';
+    'Cancels those that have one of these statuses, under this error code; returns them. Waits for their locks.';
 
 revoke all on function crm_sync.cancel(bigint[], text), crm_sync._cancel(bigint[], text[], text) from public;
 grant execute on function crm_sync.cancel(bigint[], text) to crm_sync_operator;

@@ -16,7 +16,7 @@ declare
 begin
     perform crm_sync._require_followed();
     perform crm_sync._erase_deliveries(v_ids);
-    perform crm_sync._erase_waiting(v_table_name, p_row_id);
+    perform crm_sync._erase_uncaptured(array[v_table_name], array[p_row_id]);
     perform crm_sync._note_operation(
         'erase',
         jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),
@@ -39,7 +39,7 @@ as $$
 declare
     v_waiting bigint[];
 begin
-    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    perform crm_sync._lock_deliveries(p_delivery_ids);
     v_waiting := array(
         select deliveries.delivery_id from crm_sync.deliveries
         where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'pending');
@@ -56,21 +56,31 @@ begin
 end;
 $$;
 
-create function crm_sync._erase_waiting(p_table_name text, p_row_id text)
+create function crm_sync._erase_uncaptured(p_table_names text[], p_row_ids text[])
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform crm_sync._lock_uncaptured(p_table_names, p_row_ids);
     -- One statement may have changed several rows: the others are still to be captured. The n-th id is of the n-th row.
     update crm_sync.capture_failures as failures
-    set row_ids = array_remove(failures.row_ids, p_row_id),
-        old_rows = crm_sync._rows_but(failures.old_rows, failures.row_ids, p_row_id),
-        new_rows = crm_sync._rows_but(failures.new_rows, failures.row_ids, p_row_id)
-    where failures.table_name = p_table_name and p_row_id = any (failures.row_ids);
+    set row_ids = array(
+            select ids.row_id from unnest(failures.row_ids) with ordinality as ids (row_id, place)
+            where ids.row_id <> all (erased.row_ids)
+            order by ids.place),
+        old_rows = crm_sync._rows_but(failures.old_rows, failures.row_ids, erased.row_ids),
+        new_rows = crm_sync._rows_but(failures.new_rows, failures.row_ids, erased.row_ids)
+    from (
+        select rows.table_name, array_agg(rows.row_id) as row_ids
+        from unnest(p_table_names, p_row_ids) as rows (table_name, row_id)
+        group by rows.table_name
+    ) as erased
+    where failures.table_name = erased.table_name and failures.row_ids && erased.row_ids;
     delete from crm_sync.capture_failures as failures
-    where failures.table_name = p_table_name and failures.row_ids = '{}';
-    delete from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id;
+    where failures.table_name = any (p_table_names) and failures.row_ids = '{}';
+    delete from crm_sync.related_changes as changes
+    where (changes.table_name, changes.row_id) in (select * from unnest(p_table_names, p_row_ids));
 end;
 $$;
 
@@ -106,23 +116,23 @@ begin
 end;
 $$;
 
-create function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_row_id text)
+create function crm_sync._rows_but(p_rows jsonb, p_row_ids text[], p_erased text[])
 returns jsonb
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(jsonb_agg(rows.row order by rows.place) filter (where p_row_ids[rows.place] is distinct from p_row_id), '[]')
+    select coalesce(jsonb_agg(rows.row order by rows.place) filter (where (p_row_ids[rows.place] = any (p_erased)) is not true), '[]')
     from jsonb_array_elements(p_rows) with ordinality as rows (row, place);
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
     'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Error: CS051 a table was renamed since it was attached.';
 comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
-comment on function crm_sync._erase_waiting(text, text) is 'Takes a row out of what is still to be captured.';
+comment on function crm_sync._erase_uncaptured(text[], text[]) is 'Takes rows, given as tables and ids, out of what is still to be captured.';
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';
-comment on function crm_sync._rows_but(jsonb, text[], text) is 'The rows of a missed change without those of this id.';
+comment on function crm_sync._rows_but(jsonb, text[], text[]) is 'The rows of a missed change without those of these ids.';
 
-revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text),
-    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_waiting(text, text), crm_sync._deliveries_telling_of(regclass, text) from public;
+revoke all on function crm_sync.erase(regclass, text, text), crm_sync._rows_but(jsonb, text[], text[]),
+    crm_sync._erase_deliveries(bigint[]), crm_sync._erase_uncaptured(text[], text[]), crm_sync._deliveries_telling_of(regclass, text) from public;
 grant execute on function crm_sync.erase(regclass, text, text) to crm_sync_operator;

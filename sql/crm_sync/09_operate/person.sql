@@ -63,24 +63,28 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_person record;
-    v_erased bigint[] := array[]::bigint[];
+    v_person  record;
+    v_tables  text[] := array[]::text[];
+    v_row_ids text[] := array[]::text[];
+    v_ids     bigint[] := array[]::bigint[];
 begin
     for v_person in select * from crm_sync._people(p_email, p_phone) loop
         table_name := v_person.table_name;
         row_id := v_person.row_id;
         delivery_count := cardinality(v_person.delivery_ids);
         erased := not p_count_only;
-        if erased then
-            v_erased := v_erased || v_person.delivery_ids;
-            perform crm_sync._erase_deliveries(v_person.delivery_ids);
-            perform crm_sync._erase_waiting(v_person.table_name, v_person.row_id);
-        end if;
         return next;
+        continue when p_count_only;
+        v_tables := v_tables || table_name;
+        v_row_ids := v_row_ids || row_id;
+        v_ids := v_ids || v_person.delivery_ids;
     end loop;
+    -- All at once: row after row, their locks would be taken in an order of their own.
+    perform crm_sync._erase_deliveries(v_ids);
+    perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
     perform crm_sync._note_operation(
         'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
-        (select count(distinct ids.delivery_id)::int from unnest(v_erased) as ids (delivery_id)), p_note);
+        (select count(distinct ids.delivery_id)::int from unnest(v_ids) as ids (delivery_id)), p_note);
 end;
 $$;
 

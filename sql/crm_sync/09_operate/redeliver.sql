@@ -14,7 +14,7 @@ declare
     v_reasons text[];
     v_count   int;
 begin
-    perform crm_sync._lock_keys_waiting(p_delivery_ids);
+    perform crm_sync._lock_deliveries(p_delivery_ids);
     select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
     into v_ids, v_reasons
     from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force) as judged;
@@ -159,23 +159,6 @@ begin
 end;
 $$;
 
-create function crm_sync._lock_keys_waiting(p_delivery_ids bigint[])
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- In the order of the locks' numbers, so that two operators wait for each other instead of deadlocking.
-    perform pg_advisory_xact_lock(1129467219, locks.number)
-    from (
-        select distinct hashtext(deliveries.destination || ' ' || deliveries.ordering_key) & 1023 as number
-        from crm_sync.deliveries
-        where deliveries.delivery_id = any (p_delivery_ids)
-        order by 1
-    ) as locks;
-end;
-$$;
-
 comment on function crm_sync.redeliver(bigint[], boolean, text) is
     'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so. Role: crm_sync_operator.';
 comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) is
@@ -183,9 +166,8 @@ comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, bool
 comment on function crm_sync._refusals_to_redeliver(bigint[], boolean) is 'Why each is not redelivered; null: it is.';
 comment on function crm_sync._newer_states(bigint[]) is 'For states that a receiver has seen: a newer one of the same key that it was told, or is being told.';
 comment on function crm_sync._was_seen(bigint) is 'Whether a receiver may have seen this delivery.';
-comment on function crm_sync._lock_keys_waiting(bigint[]) is 'Takes the locks of these deliveries'' keys, waiting for them: for operators, never for capture or dispatch.';
 
 revoke all on function crm_sync.redeliver(bigint[], boolean, text),
     crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
-    crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint), crm_sync._lock_keys_waiting(bigint[]) from public;
+    crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint) from public;
 grant execute on function crm_sync.redeliver(bigint[], boolean, text), crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) to crm_sync_operator;

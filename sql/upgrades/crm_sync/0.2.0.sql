@@ -23,3 +23,6 @@ drop function if exists crm_sync._missing_sql(crm_sync.attachments);
 
 -- A row that was never updated changed when it was created: two columns may tell.
 drop function if exists crm_sync._changed_at_column(regclass);
+
+-- All of a person's rows at once: _erase_uncaptured().
+drop function if exists crm_sync._erase_waiting(text, text);
