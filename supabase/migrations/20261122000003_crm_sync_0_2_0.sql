@@ -1903,20 +1903,18 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_ids    bigint[];
     v_change record;
     v_count  int := 0;
 begin
     if not exists (select from crm_sync.related_changes) then
         return 0;
     end if;
-    -- What an operator is erasing is passed over, here and at the end: who waited would hold up everybody's corrections.
+    -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
+    v_ids := array(select noted.related_change_id from crm_sync.related_changes as noted for update skip locked);
     update crm_sync.related_changes as changes
     set horizon = pg_snapshot_xmax(pg_current_snapshot())
-    where changes.ctid = any (array(
-        select noted.ctid from crm_sync.related_changes as noted
-        where noted.horizon is null
-        for no key update skip locked
-    ));
+    where changes.related_change_id = any (v_ids) and changes.horizon is null;
 
     for v_change in
         select changes.table_name,
@@ -1926,7 +1924,7 @@ begin
                max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        where changes.horizon is not null
+        where changes.related_change_id = any (v_ids)
         group by changes.table_name, is_last_look, changes.changed_in
     loop
         -- In a block each: one table that was changed under us holds up no other.
@@ -1934,12 +1932,7 @@ begin
             v_count := v_count + crm_sync._capture_affected(
                 v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
             delete from crm_sync.related_changes as changes
-            where v_change.is_last_look
-              and changes.ctid = any (array(
-                  select looked_at.ctid from crm_sync.related_changes as looked_at
-                  where looked_at.related_change_id = any (v_change.ids)
-                  for update skip locked
-              ));
+            where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
         exception when others then
             perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
         end;
@@ -2698,14 +2691,16 @@ as $$
 #variable_conflict use_column
 declare
     v_table_name text := crm_sync._table_name(p_table);
-    v_ids        bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
-    v_is_gone    boolean := exists (
-                     select from crm_sync.related_attachments as related where related.table_name = v_table_name
-                 ) and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
+    v_ids        bigint[];
+    v_is_gone    boolean;
 begin
     perform crm_sync._require_followed();
-    perform crm_sync._erase_deliveries(v_ids);
+    v_is_gone := exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name)
+        and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
+    -- First what is still to be captured: a tick that is at it is waited for, and what it has captured is found.
     perform crm_sync._erase_uncaptured(array[v_table_name], array[p_row_id]);
+    v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    perform crm_sync._erase_deliveries(v_ids);
     perform crm_sync._note_operation(
         'erase',
         jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),
@@ -3045,9 +3040,9 @@ revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._m
 
 -- sql/crm_sync/09_operate/locks.sql
 
--- Operators' calls wait for each other, and for a tick, in one order: keys, by their locks' numbers; then deliveries, then what
--- is still to be captured, by id. All of a kind at once, before anything is written: a call that came back for more could
--- meet another one doing the same. The tick, and stop(), wait for none of these.
+-- Operators' calls wait for each other, and for a tick, in one order: what is still to be captured, by id; then keys, by their
+-- locks' numbers; then deliveries, by id. All of a kind at once, before any of it is written: a call that came back for more
+-- could meet another one doing the same. The tick, and stop(), wait for none of these.
 
 create or replace function crm_sync._lock_deliveries(p_delivery_ids bigint[])
 returns void
@@ -3102,7 +3097,7 @@ $$;
 comment on function crm_sync._lock_deliveries(bigint[]) is
     'Takes the locks of these deliveries'' keys and then their rows, waiting for them. Once in a call, with all that it will write.';
 
-comment on function crm_sync._lock_uncaptured(text[], text[]) is 'Locks changes of these rows, given as tables and ids, that are still to be captured. After deliveries.';
+comment on function crm_sync._lock_uncaptured(text[], text[]) is 'Locks changes of these rows, given as tables and ids, that are still to be captured. Before deliveries.';
 
 revoke all on function crm_sync._lock_deliveries(bigint[]), crm_sync._lock_keys_waiting(bigint[]),
     crm_sync._lock_uncaptured(text[], text[]) from public;
@@ -3209,17 +3204,22 @@ begin
         delivery_count := cardinality(v_person.delivery_ids);
         erased := not p_count_only;
         return next;
-        continue when p_count_only;
         v_tables := v_tables || table_name;
         v_row_ids := v_row_ids || row_id;
         v_ids := v_ids || v_person.delivery_ids;
     end loop;
-    -- All at once: row after row, their locks would be taken in an order of their own.
-    perform crm_sync._erase_deliveries(v_ids);
-    perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
+    if not p_count_only then
+        -- As erase() does; and all at once: row after row, the locks would be taken in an order of their own.
+        perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
+        v_ids := array(
+            select ids.delivery_id from unnest(v_ids) as ids (delivery_id)
+            union
+            select unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
+        perform crm_sync._erase_deliveries(v_ids);
+    end if;
     perform crm_sync._note_operation(
         'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
-        (select count(distinct ids.delivery_id)::int from unnest(v_ids) as ids (delivery_id)), p_note);
+        case when p_count_only then 0 else cardinality(v_ids) end, p_note);
 end;
 $$;
 

@@ -8,20 +8,18 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_ids    bigint[];
     v_change record;
     v_count  int := 0;
 begin
     if not exists (select from crm_sync.related_changes) then
         return 0;
     end if;
-    -- What an operator is erasing is passed over, here and at the end: who waited would hold up everybody's corrections.
+    -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
+    v_ids := array(select noted.related_change_id from crm_sync.related_changes as noted for update skip locked);
     update crm_sync.related_changes as changes
     set horizon = pg_snapshot_xmax(pg_current_snapshot())
-    where changes.ctid = any (array(
-        select noted.ctid from crm_sync.related_changes as noted
-        where noted.horizon is null
-        for no key update skip locked
-    ));
+    where changes.related_change_id = any (v_ids) and changes.horizon is null;
 
     for v_change in
         select changes.table_name,
@@ -31,7 +29,7 @@ begin
                max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
         from crm_sync.related_changes as changes
-        where changes.horizon is not null
+        where changes.related_change_id = any (v_ids)
         group by changes.table_name, is_last_look, changes.changed_in
     loop
         -- In a block each: one table that was changed under us holds up no other.
@@ -39,12 +37,7 @@ begin
             v_count := v_count + crm_sync._capture_affected(
                 v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
             delete from crm_sync.related_changes as changes
-            where v_change.is_last_look
-              and changes.ctid = any (array(
-                  select looked_at.ctid from crm_sync.related_changes as looked_at
-                  where looked_at.related_change_id = any (v_change.ids)
-                  for update skip locked
-              ));
+            where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
         exception when others then
             perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
         end;

@@ -9,14 +9,16 @@ as $$
 #variable_conflict use_column
 declare
     v_table_name text := crm_sync._table_name(p_table);
-    v_ids        bigint[] := crm_sync._deliveries_telling_of(p_table, p_row_id);
-    v_is_gone    boolean := exists (
-                     select from crm_sync.related_attachments as related where related.table_name = v_table_name
-                 ) and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
+    v_ids        bigint[];
+    v_is_gone    boolean;
 begin
     perform crm_sync._require_followed();
-    perform crm_sync._erase_deliveries(v_ids);
+    v_is_gone := exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name)
+        and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
+    -- First what is still to be captured: a tick that is at it is waited for, and what it has captured is found.
     perform crm_sync._erase_uncaptured(array[v_table_name], array[p_row_id]);
+    v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    perform crm_sync._erase_deliveries(v_ids);
     perform crm_sync._note_operation(
         'erase',
         jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),

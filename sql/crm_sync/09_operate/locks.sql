@@ -1,6 +1,6 @@
--- Operators' calls wait for each other, and for a tick, in one order: keys, by their locks' numbers; then deliveries, then what
--- is still to be captured, by id. All of a kind at once, before anything is written: a call that came back for more could
--- meet another one doing the same. The tick, and stop(), wait for none of these.
+-- Operators' calls wait for each other, and for a tick, in one order: what is still to be captured, by id; then keys, by their
+-- locks' numbers; then deliveries, by id. All of a kind at once, before any of it is written: a call that came back for more
+-- could meet another one doing the same. The tick, and stop(), wait for none of these.
 
 create function crm_sync._lock_deliveries(p_delivery_ids bigint[])
 returns void
@@ -55,7 +55,7 @@ $$;
 comment on function crm_sync._lock_deliveries(bigint[]) is
     'Takes the locks of these deliveries'' keys and then their rows, waiting for them. Once in a call, with all that it will write.';
 comment on function crm_sync._lock_keys_waiting(bigint[]) is 'Takes the locks of these deliveries'' keys, waiting for them: for operators, never for capture or dispatch.';
-comment on function crm_sync._lock_uncaptured(text[], text[]) is 'Locks changes of these rows, given as tables and ids, that are still to be captured. After deliveries.';
+comment on function crm_sync._lock_uncaptured(text[], text[]) is 'Locks changes of these rows, given as tables and ids, that are still to be captured. Before deliveries.';
 
 revoke all on function crm_sync._lock_deliveries(bigint[]), crm_sync._lock_keys_waiting(bigint[]),
     crm_sync._lock_uncaptured(text[], text[]) from public;

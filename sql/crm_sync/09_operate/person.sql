@@ -74,17 +74,22 @@ begin
         delivery_count := cardinality(v_person.delivery_ids);
         erased := not p_count_only;
         return next;
-        continue when p_count_only;
         v_tables := v_tables || table_name;
         v_row_ids := v_row_ids || row_id;
         v_ids := v_ids || v_person.delivery_ids;
     end loop;
-    -- All at once: row after row, their locks would be taken in an order of their own.
-    perform crm_sync._erase_deliveries(v_ids);
-    perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
+    if not p_count_only then
+        -- As erase() does; and all at once: row after row, the locks would be taken in an order of their own.
+        perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
+        v_ids := array(
+            select ids.delivery_id from unnest(v_ids) as ids (delivery_id)
+            union
+            select unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
+        perform crm_sync._erase_deliveries(v_ids);
+    end if;
     perform crm_sync._note_operation(
         'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
-        (select count(distinct ids.delivery_id)::int from unnest(v_ids) as ids (delivery_id)), p_note);
+        case when p_count_only then 0 else cardinality(v_ids) end, p_note);
 end;
 $$;
 

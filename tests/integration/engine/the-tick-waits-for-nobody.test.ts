@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import type pg from "pg";
+import { beforeEach, describe, expect, it } from "vitest";
 import { answerAll } from "../../support/answers.ts";
 import { insertLeads, openTwoSessions, statuses, tick } from "./two-sessions.ts";
 
@@ -125,32 +126,53 @@ it("captures what was missed, but for what somebody erases", async () => {
   expect(rows).toEqual([{ email: "bob@example.test", status: "in_flight" }]);
 });
 
-it("captures corrections, but for those of somebody who is being erased", async () => {
-  const { first, second } = await openTwoSessions();
-  await correctTwoCustomers(second);
-  await first.query("begin");
-  await first.query(ERASE_ADA);
-  await tick(second);
-  expect(await statuses(second)).toEqual(["delivered", "delivered", "pending"]);
-  await first.query("rollback");
-  await tick(second);
-  expect(await statuses(second)).toEqual(["delivered", "delivered", "pending", "pending"]);
-});
+describe.each([
+  ["at first sight", null],
+  ["at the last look", "3"],
+])("captures corrections, but for those of somebody who is being erased, %s", (_, horizon) => {
+  const known = ["delivered", "delivered"];
+  let operator: pg.Client;
+  let engine: pg.Client;
 
-it("is done with corrections, but for those of somebody who is being erased", async () => {
-  const { first, second } = await openTwoSessions();
-  await correctTwoCustomers(second);
-  const corrections = async () =>
-    (await second.query("select from crm_sync.related_changes")).rowCount;
-  // As after the first look.
-  await second.query("update crm_sync.related_changes set horizon = '3'");
-  await first.query("begin");
-  await first.query(ERASE_ADA);
-  await tick(second);
-  expect(await corrections()).toBe(1);
-  await first.query("rollback");
-  await tick(second);
-  expect(await corrections()).toBe(0);
+  beforeEach(async () => {
+    ({ first: operator, second: engine } = await openTwoSessions());
+    await correctTwoCustomers(engine);
+    await engine.query("update crm_sync.related_changes set horizon = $1", [horizon]);
+  });
+
+  it("who is left alone, and forgotten", async () => {
+    await operator.query("begin");
+    await operator.query(ERASE_ADA);
+    await tick(engine);
+    expect(await statuses(engine)).toEqual([...known, "pending"]);
+    await operator.query("commit");
+    await tick(engine);
+    expect(await statuses(engine)).toEqual([...known, "pending"]);
+  });
+
+  it("unless that is undone", async () => {
+    await operator.query("begin");
+    await operator.query(ERASE_ADA);
+    await tick(engine);
+    await operator.query("rollback");
+    await tick(engine);
+    expect(await statuses(engine)).toEqual([...known, "pending", "pending"]);
+    await tick(engine);
+    expect((await engine.query("select from crm_sync.related_changes")).rowCount).toBe(0);
+  });
+
+  it.each([
+    ["their row", ERASE_ADA],
+    ["the person", "select crm_sync.erase_person('ada@example.test', p_count_only => false)"],
+  ])("and who erases %s meanwhile cancels what was captured", async (_, erase) => {
+    await engine.query("begin");
+    await tick(engine);
+    const erased = operator.query(erase);
+    await expect.poll(() => isWaiting(engine, operator)).toBe(true);
+    await engine.query("commit");
+    await erased;
+    expect((await statuses(engine)).slice(2).sort()).toEqual(["cancelled", "pending"]);
+  });
 });
 
 it("captures what was missed while somebody repairs", async () => {
@@ -224,8 +246,16 @@ it("parks what waits behind another, but for what somebody holds", async () => {
 const ERASE_ADA =
   "select crm_sync.erase('customers', (select id::text from customers order by email limit 1))";
 
+async function isWaiting(asker: pg.Client, waiter: pg.Client): Promise<boolean> {
+  const { processID } = waiter as unknown as { processID: number };
+  const { rows } = await asker.query("select cardinality(pg_blocking_pids($1)) > 0 as waits", [
+    processID,
+  ]);
+  return rows[0].waits;
+}
+
 /** Each has a request, of which the receiver knows. */
-async function correctTwoCustomers(client: Parameters<typeof insertLeads>[0]): Promise<void> {
+async function correctTwoCustomers(client: pg.Client): Promise<void> {
   await client.query(`
     update crm_sync.settings set is_running = false;
     insert into customers (email) values ('ada@example.test'), ('bob@example.test');
@@ -236,10 +266,7 @@ async function correctTwoCustomers(client: Parameters<typeof insertLeads>[0]): P
   `);
 }
 
-async function insertPaymentsOfOneRequest(
-  client: Parameters<typeof insertLeads>[0],
-  count: number,
-): Promise<void> {
+async function insertPaymentsOfOneRequest(client: pg.Client, count: number): Promise<void> {
   await client.query("update crm_sync.settings set is_running = false");
   await client.query("insert into requests (id, status) values (gen_random_uuid(), 'draft')");
   await client.query(
