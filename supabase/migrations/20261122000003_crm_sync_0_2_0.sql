@@ -3567,6 +3567,9 @@ begin
                    then 'its record is no longer kept; backfill the row instead'
                when deliveries.record is null and to_regclass(deliveries.table_name) is null
                    then format('its table %s is gone, and nobody has read it', deliveries.table_name)
+               when gone.delivery_id is not null then
+                   'its row is gone, and nothing of it is kept to be sent'
+                   || case when deliveries.status = 'dead' then '; cancel it' else '' end
                when p_force then null
                when deliveries.claimed_at is null and to_regclass(deliveries.table_name) is null
                    then format('its table %s is gone; force sends the row as it was captured', deliveries.table_name)
@@ -3578,13 +3581,69 @@ begin
     from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
     left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
     left join crm_sync.routes on routes.route = deliveries.route
-    left join crm_sync._newer_states(p_delivery_ids) as newer on newer.older_id = ids.delivery_id;
+    left join crm_sync._newer_states(p_delivery_ids) as newer on newer.older_id = ids.delivery_id
+    left join crm_sync._without_row(p_delivery_ids) as gone (delivery_id) on gone.delivery_id = ids.delivery_id;
 end;
 $$;
 
+create or replace function crm_sync._without_row(p_delivery_ids bigint[])
+returns setof bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text;
+    v_ids        bigint[];
+begin
+    -- Those that redeliver() would let read their row again.
+    for v_table_name, v_ids in
+        select deliveries.table_name, array_agg(deliveries.delivery_id)
+        from crm_sync.deliveries
+        join crm_sync.routes on routes.route = deliveries.route
+        where deliveries.delivery_id = any (p_delivery_ids)
+          and routes.kind = 'state'
+          and deliveries.operation <> 'TEST'
+          and not crm_sync._was_seen(deliveries.delivery_id)
+        group by deliveries.table_name
+    loop
+        return query select unnest(crm_sync._without_row_in(v_table_name, v_ids));
+    end loop;
+end;
+$$;
+
+create or replace function crm_sync._without_row_in(p_table_name text, p_delivery_ids bigint[])
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_ids bigint[];
+begin
+    if to_regclass(p_table_name) is null then
+        return array[]::bigint[];
+    end if;
+    -- Without a primary key nobody can tell.
+    execute format(
+        'select array_agg(deliveries.delivery_id) from crm_sync.deliveries
+         where deliveries.delivery_id = any ($1) and not exists (select from %s as this where %s)',
+        p_table_name, coalesce(crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'deliveries.row_id'), 'true'))
+    into v_ids using p_delivery_ids;
+    return v_ids;
+exception when data_exception then
+    -- The key has another type by now: no row has such an id.
+    return p_delivery_ids;
+end;
+$$;
+
+comment on function crm_sync._without_row(bigint[]) is 'Those whose record would be read again, and whose row is gone.';
+
+comment on function crm_sync._without_row_in(text, bigint[]) is 'Those of one table whose row is gone; none where the table is gone itself.';
+
 revoke all on function crm_sync.redeliver(bigint[], boolean, text),
     crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text), crm_sync._refusals_to_redeliver(bigint[], boolean),
-    crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint) from public;
+    crm_sync._newer_states(bigint[]), crm_sync._was_seen(bigint), crm_sync._without_row(bigint[]), crm_sync._without_row_in(text, bigint[]) from public;
 
 -- sql/crm_sync/10_observe/alert_messages.sql
 
