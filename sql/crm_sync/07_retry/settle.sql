@@ -1,5 +1,5 @@
 -- The one transition out of in_flight. Fence: only what is still in flight in the very envelope that the outcome is of;
--- late, foreign and forged answers settle nothing. Called by reconcile, under the tick's lock.
+-- late, foreign and forged answers settle nothing. Called by reconcile, stop() and a breaker that opens, under the tick's lock.
 
 create function crm_sync._settle(p_settlements crm_sync.settlement[], p_now timestamptz)
 returns int

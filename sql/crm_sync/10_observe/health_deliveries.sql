@@ -190,7 +190,7 @@ begin
         v_oldest is null or v_oldest > p_now - v_limit,
         case when v_oldest is null then 'none is under way' else 'the oldest under way left ' || crm_sync._ago(v_oldest, p_now) end, 'error',
         'one has been under way for ' || crm_sync._span(p_now - v_oldest),
-        'The tick settles what is under way: select * from crm_sync.tick(); what it said: select * from crm_sync.faults order by fault_id desc limit 10; what another session holds it leaves alone: select pid, state, query from pg_stat_activity where pid in (select pid from pg_locks where relation = ''crm_sync.deliveries''::regclass);');
+        'The tick settles what is under way: select * from crm_sync.tick(); what it said: select * from crm_sync.faults order by fault_id desc limit 10; what another session holds it leaves alone: select pid, state, xact_start, query from pg_stat_activity where pid in (select pid from pg_locks where relation = ''crm_sync.deliveries''::regclass and mode in (''RowShareLock'', ''RowExclusiveLock'')) order by xact_start;');
 end;
 $$;
 
