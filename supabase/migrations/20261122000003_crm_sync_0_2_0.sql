@@ -32,6 +32,11 @@ drop function if exists crm_sync._changed_at_column(regclass);
 -- All of a person's rows at once: _erase_uncaptured().
 drop function if exists crm_sync._erase_waiting(text, text);
 
+-- Whom capture = 'off' or an origin left out is left out also of what capture could not write.
+-- instead of: create table crm_sync.capture_failures (
+alter table crm_sync.capture_failures add column if not exists left_out text[], add column if not exists left_out_as text;
+drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -87,6 +92,42 @@ comment on function crm_sync._attached_tables() is 'Every table from which somet
 revoke all on function crm_sync._attached_tables() from public;
 
 -- sql/crm_sync/04_ledger/capture_failures.sql
+
+create or replace function crm_sync._capture_failed(
+    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_row_ids text[],
+    p_sql_state text, p_message text, p_left_out text[] default null
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
+as $$
+begin
+    insert into crm_sync.capture_failures (
+        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, left_out, left_out_as
+    )
+    values (
+        p_table_name, p_operation, p_row_ids, coalesce(p_old_rows, '[]'), coalesce(p_new_rows, '[]'),
+        p_sql_state, crm_sync._harmless_message(p_sql_state, p_message), p_left_out,
+        case
+            when p_left_out is null then null
+            when current_setting('crm_sync.capture', true) = 'off' then 'capture_off'
+            else 'from_origin'
+        end
+    );
+exception when others then
+    perform nextval('crm_sync.unstored_changes');
+    raise log 'crm-sync: rows of % missed by capture (SQLSTATE %) and not stored (SQLSTATE %)', p_table_name, p_sql_state, sqlstate;
+end;
+$$;
+
+comment on column crm_sync.capture_failures.left_out is 'Destinations that are not told, by crm_sync.capture or crm_sync.origin of the transaction; null: all are.';
+
+comment on column crm_sync.capture_failures.left_out_as is 'Under which error code their deliveries are cancelled: capture_off, from_origin.';
+
+comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) is
+    'Stores a statement''s changes for the tick, or leaves word that it could not.';
+
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) from public;
 
 create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
     using (false);
@@ -537,12 +578,12 @@ begin
     end if;
     if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
         v_left_out := crm_sync._destinations_left_out();
-        if v_left_out is not null then%5$s
-            return null;
-        end if;
     end if;
     if tg_table_name <> %6$L or tg_table_schema <> %7$L then
         perform crm_sync._refuse_former_name(%8$L, tg_relid);
+    end if;
+    if v_left_out is not null then%5$s
+        return null;
     end if;
     if tg_op = 'INSERT' then%1$s
     else%2$s%3$s
@@ -585,14 +626,14 @@ begin
                 null,
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm);
+                sqlstate, sqlerrm, v_left_out);
         else
             perform crm_sync._capture_failed(
                 case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
                 (select jsonb_agg(to_jsonb(old)) from old_rows as old),
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm);
+                sqlstate, sqlerrm, v_left_out);
         end if;
     exception when others then
         begin
@@ -786,6 +827,55 @@ $body$,
     where related.table_name = p_table_name
     having count(*) > 0;
 $$;
+
+-- sql/crm_sync/05_capture/left_out.sql
+
+-- Changes that are not to be sent: set local crm_sync.capture = 'off', for an operator's mass correction, and
+-- set local crm_sync.origin = '<destination>', for what that receiver itself has written. They stand in the ledger as
+-- cancelled: find_missing() misses nothing, trace() says why, and redeliver() sends them after all.
+-- The part of a capture function that runs only while one of the two is set.
+
+create or replace function crm_sync._leave_out_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        $sql$
+        if tg_op = 'INSERT' then%2$s
+        else%3$s
+            if crm_sync._has_related_outside(%1$L, v_left_out) then
+                %4$s
+            end if;
+        end if;
+        perform crm_sync._note_left_out(%1$L, v_count);$sql$,
+        p_table_name,
+        crm_sync._insert_left_out_sql(p_table_name, 'INSERT'),
+        crm_sync._insert_left_out_sql(p_table_name, 'UPDATE'),
+        crm_sync._related_sql(p_table_name));
+end;
+$$;
+
+create or replace function crm_sync._leave_out(p_delivery_ids bigint[], p_destinations text[], p_reason text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm_sync.deliveries
+    set status = 'cancelled', last_error_code = p_reason, finished_at = clock_timestamp()
+    where deliveries.delivery_id = any (p_delivery_ids) and deliveries.destination = any (p_destinations);
+end;
+$$;
+
+comment on function crm_sync._leave_out(bigint[], text[], text) is
+    'The same for deliveries that the tick has just captured, as capture could not write them then; no others.';
+
+revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
+    crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),
+    crm_sync._leave_out(bigint[], text[], text), crm_sync._note_left_out(text, int) from public;
 
 -- sql/crm_sync/05_capture/reattach.sql
 
@@ -1787,8 +1877,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_failure crm_sync.capture_failures;
-    v_count   int := 0;
+    v_failure  crm_sync.capture_failures;
+    v_captured bigint[];
+    v_count    int := 0;
 begin
     for v_failure in
         select * from crm_sync.capture_failures as failures
@@ -1801,16 +1892,15 @@ begin
             if v_failure.table_name not in (select * from crm_sync._attached_tables()) then
                 raise exception 'nothing is captured from % any more', v_failure.table_name using errcode = 'CS038';
             end if;
-            perform crm_sync._recapture(
+            v_captured := array(select * from crm_sync._recapture(
                 v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows,
-                p_captured_at => v_failure.failed_at);
-            if v_failure.operation = 'UPDATE' then
+                p_captured_at => v_failure.failed_at));
+            perform crm_sync._leave_out(v_captured, v_failure.left_out, v_failure.left_out_as);
+            if v_failure.operation = 'UPDATE'
+               and crm_sync._has_related_outside(v_failure.table_name, coalesce(v_failure.left_out, '{}'))
+            then
                 insert into crm_sync.related_changes (table_name, row_id)
-                select v_failure.table_name, ids.row_id
-                from unnest(v_failure.row_ids) as ids (row_id)
-                where exists (
-                    select from crm_sync.related_attachments as related where related.table_name = v_failure.table_name
-                );
+                select v_failure.table_name, ids.row_id from unnest(v_failure.row_ids) as ids (row_id);
             end if;
             delete from crm_sync.capture_failures as failures
             where failures.capture_failure_id = v_failure.capture_failure_id;

@@ -34,12 +34,12 @@ begin
     end if;
     if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
         v_left_out := crm_sync._destinations_left_out();
-        if v_left_out is not null then%5$s
-            return null;
-        end if;
     end if;
     if tg_table_name <> %6$L or tg_table_schema <> %7$L then
         perform crm_sync._refuse_former_name(%8$L, tg_relid);
+    end if;
+    if v_left_out is not null then%5$s
+        return null;
     end if;
     if tg_op = 'INSERT' then%1$s
     else%2$s%3$s
@@ -122,14 +122,14 @@ begin
                 null,
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm);
+                sqlstate, sqlerrm, v_left_out);
         else
             perform crm_sync._capture_failed(
                 case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
                 (select jsonb_agg(to_jsonb(old)) from old_rows as old),
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm);
+                sqlstate, sqlerrm, v_left_out);
         end if;
     exception when others then
         begin

@@ -12,13 +12,13 @@ as $$
 begin
     return format(
         $sql$
-            if tg_op = 'INSERT' then%2$s
-            else%3$s
-                if crm_sync._has_related_outside(%1$L, v_left_out) then
-                    %4$s
-                end if;
+        if tg_op = 'INSERT' then%2$s
+        else%3$s
+            if crm_sync._has_related_outside(%1$L, v_left_out) then
+                %4$s
             end if;
-            perform crm_sync._note_left_out(%1$L, v_count);$sql$,
+        end if;
+        perform crm_sync._note_left_out(%1$L, v_count);$sql$,
         p_table_name,
         crm_sync._insert_left_out_sql(p_table_name, 'INSERT'),
         crm_sync._insert_left_out_sql(p_table_name, 'UPDATE'),
@@ -95,6 +95,18 @@ begin
 end;
 $$;
 
+create function crm_sync._leave_out(p_delivery_ids bigint[], p_destinations text[], p_reason text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm_sync.deliveries
+    set status = 'cancelled', last_error_code = p_reason, finished_at = clock_timestamp()
+    where deliveries.delivery_id = any (p_delivery_ids) and deliveries.destination = any (p_destinations);
+end;
+$$;
+
 create function crm_sync._note_left_out(p_table_name text, p_count int)
 returns void
 language plpgsql
@@ -126,7 +138,10 @@ comment on function crm_sync._destinations_left_out() is
     'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off is warned, and noted in crm_sync.faults.';
 comment on function crm_sync._may_leave_out(text) is 'Whether a role may switch capture off: members of crm_sync_operator, and the owner.';
 comment on function crm_sync._has_related_outside(text, text[]) is 'Whether a change of this table is a change of rows that are sent to others than these.';
+comment on function crm_sync._leave_out(bigint[], text[], text) is
+    'The same for deliveries that the tick has just captured, as capture could not write them then; no others.';
 comment on function crm_sync._note_left_out(text, int) is 'Counts in the transaction''s line in crm_sync.operations what was left out while capture was off.';
 
 revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
-    crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]), crm_sync._note_left_out(text, int) from public;
+    crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),
+    crm_sync._leave_out(bigint[], text[], text), crm_sync._note_left_out(text, int) from public;

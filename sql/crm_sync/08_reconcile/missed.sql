@@ -7,8 +7,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_failure crm_sync.capture_failures;
-    v_count   int := 0;
+    v_failure  crm_sync.capture_failures;
+    v_captured bigint[];
+    v_count    int := 0;
 begin
     for v_failure in
         select * from crm_sync.capture_failures as failures
@@ -21,16 +22,15 @@ begin
             if v_failure.table_name not in (select * from crm_sync._attached_tables()) then
                 raise exception 'nothing is captured from % any more', v_failure.table_name using errcode = 'CS038';
             end if;
-            perform crm_sync._recapture(
+            v_captured := array(select * from crm_sync._recapture(
                 v_failure.table_name, v_failure.operation, v_failure.old_rows, v_failure.new_rows,
-                p_captured_at => v_failure.failed_at);
-            if v_failure.operation = 'UPDATE' then
+                p_captured_at => v_failure.failed_at));
+            perform crm_sync._leave_out(v_captured, v_failure.left_out, v_failure.left_out_as);
+            if v_failure.operation = 'UPDATE'
+               and crm_sync._has_related_outside(v_failure.table_name, coalesce(v_failure.left_out, '{}'))
+            then
                 insert into crm_sync.related_changes (table_name, row_id)
-                select v_failure.table_name, ids.row_id
-                from unnest(v_failure.row_ids) as ids (row_id)
-                where exists (
-                    select from crm_sync.related_attachments as related where related.table_name = v_failure.table_name
-                );
+                select v_failure.table_name, ids.row_id from unnest(v_failure.row_ids) as ids (row_id);
             end if;
             delete from crm_sync.capture_failures as failures
             where failures.capture_failure_id = v_failure.capture_failure_id;

@@ -26,3 +26,8 @@ drop function if exists crm_sync._changed_at_column(regclass);
 
 -- All of a person's rows at once: _erase_uncaptured().
 drop function if exists crm_sync._erase_waiting(text, text);
+
+-- Whom capture = 'off' or an origin left out is left out also of what capture could not write.
+-- instead of: create table crm_sync.capture_failures (
+alter table crm_sync.capture_failures add column if not exists left_out text[], add column if not exists left_out_as text;
+drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text);
