@@ -163,8 +163,8 @@ create policy unstored_seen_is_for_the_owner_alone on crm_sync.unstored_seen
 -- sql/crm_sync/05_capture/attach.sql
 
 -- attach(), attach_related(): put capture on a table, for its own rows' sake or for others'.
--- Lock: share row exclusive on the table while its triggers are made, access exclusive while they are dropped; asked for
--- five times, 0.6 s each.
+-- Lock order: _one_at_a_time(), attachments, the table: share row exclusive while its triggers are made, access exclusive
+-- while they are dropped; asked for five times, 0.6 s each.
 
 create or replace function crm_sync.attach(
     p_table        regclass,
@@ -188,6 +188,7 @@ declare
         p_watched);
     v_attachment crm_sync.attachments;
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     perform crm_sync._require_route(p_route);
     perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
@@ -214,6 +215,7 @@ as $$
 declare
     v_related crm_sync.related_attachments;
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._require_attachable(p_table, p_watched, p_watched);
     perform crm_sync._warn_of_parts(p_table);
     perform crm_sync._follow_renames(p_table);
@@ -328,6 +330,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._follow_renames(p_table);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
 end;
@@ -339,16 +342,18 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now text := crm_sync._renamed_to(p_table_name);
+    v_new_name text;
 begin
+    perform crm_sync._one_at_a_time();
     if crm_sync._is_table(p_table_name) then
         raise exception '% is there', p_table_name
             using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
     end if;
+    v_new_name := crm_sync._renamed_to(p_table_name);
     -- Its rows are there: what was captured of them is still sent.
-    if v_now is not null then
-        perform crm_sync._follow_rename(p_table_name, v_now);
-        return query select * from crm_sync._detach(v_now, null);
+    if v_new_name is not null then
+        perform crm_sync._follow_rename(p_table_name, v_new_name);
+        return query select * from crm_sync._detach(v_new_name, null);
         return;
     end if;
     return query select * from crm_sync._detach(p_table_name, null);
@@ -889,6 +894,7 @@ as $$
 declare
     v_table_name text;
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
     from crm_sync._renamed_tables() as renamed
     where renamed.table_name = crm_sync._renamed_to(renamed.former_name);
@@ -907,8 +913,7 @@ as $$
 declare
     v_attachment crm_sync.attachments;
 begin
-    -- One at a time: two that replace the same function get into each other's way.
-    perform pg_advisory_xact_lock(1129467219, 1025);
+    perform crm_sync._one_at_a_time();
     if not crm_sync._is_table(p_table_name) then
         raise exception '% is gone', p_table_name
             using errcode = '42P01', hint = coalesce(
@@ -936,6 +941,19 @@ begin
     perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
         'after update on %s referencing old table as old_rows new table as new_rows');
     perform crm_sync._drop_strange_triggers(p_table_name);
+end;
+$$;
+
+create or replace function crm_sync._one_at_a_time()
+returns void
+language plpgsql
+-- Longer than one asks for its tables.
+set search_path = pg_catalog, pg_temp set lock_timeout = '10s'
+as $$
+begin
+    -- Two that replace the same function get into each other's way. Before any other lock: whoever waits here holds none
+    -- that the one who is at work may want.
+    perform pg_advisory_xact_lock(1129467219, 1025);
 end;
 $$;
 
@@ -985,11 +1003,13 @@ $$;
 comment on function crm_sync.reattach() is
     'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. A table that was renamed is attached under its new name, and its deliveries go along. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
 
+comment on function crm_sync._one_at_a_time() is 'Whoever attaches, detaches or follows a rename waits, 10 s at most, until nobody else does.';
+
 comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
 
 comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there and calls what was generated for its table: an existing one costs no lock.';
 
-revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
+revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._one_at_a_time(), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;
 
 -- sql/crm_sync/05_capture/recapture.sql
@@ -1022,7 +1042,7 @@ revoke all on function crm_sync._rows(text, text[]), crm_sync._recapture(text, t
 
 -- A table that bears another name than it was attached by: its triggers went with it, and call what was generated for the
 -- old one. By them it is known again, and all that is attached, captured and told of it goes on under its new name.
--- Lock order: the advisory lock of reattach(), the tick's row of settings, deliveries, the table.
+-- Lock order: _one_at_a_time(), the tick's row of settings, deliveries, capture_failures, related_changes, attachments, the table.
 
 create or replace function crm_sync._capture_triggers()
 returns table (table_name text, trigger_name text, function_name text, is_own boolean)
@@ -1110,7 +1130,7 @@ declare
     v_routes text[] := array(select attachments.route from crm_sync.attachments where attachments.table_name = p_former_name);
     v_others text[];
 begin
-    perform pg_advisory_xact_lock(1129467219, 1025);
+    perform crm_sync._one_at_a_time();
     -- Ticks stand aside: they lock the ledger's rows in an order of their own.
     perform from crm_sync.settings for no key update;
     -- The longest work first, while nobody who writes waits for us; then what was captured meanwhile.
@@ -1132,10 +1152,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries set table_name = p_table_name where deliveries.table_name = p_former_name;
-    update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
     update crm_sync.capture_failures as failures
     set table_name = p_table_name, next_retry_at = now()
     where failures.table_name in (p_former_name, p_table_name);
+    update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
 end;
 $$;
 

@@ -1,6 +1,6 @@
 -- attach(), attach_related(): put capture on a table, for its own rows' sake or for others'.
--- Lock: share row exclusive on the table while its triggers are made, access exclusive while they are dropped; asked for
--- five times, 0.6 s each.
+-- Lock order: _one_at_a_time(), attachments, the table: share row exclusive while its triggers are made, access exclusive
+-- while they are dropped; asked for five times, 0.6 s each.
 
 create function crm_sync.attach(
     p_table        regclass,
@@ -24,6 +24,7 @@ declare
         p_watched);
     v_attachment crm_sync.attachments;
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     perform crm_sync._require_route(p_route);
     perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
@@ -50,6 +51,7 @@ as $$
 declare
     v_related crm_sync.related_attachments;
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._require_attachable(p_table, p_watched, p_watched);
     perform crm_sync._warn_of_parts(p_table);
     perform crm_sync._follow_renames(p_table);

@@ -7,6 +7,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._follow_renames(p_table);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
 end;
@@ -18,16 +19,18 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now text := crm_sync._renamed_to(p_table_name);
+    v_new_name text;
 begin
+    perform crm_sync._one_at_a_time();
     if crm_sync._is_table(p_table_name) then
         raise exception '% is there', p_table_name
             using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
     end if;
+    v_new_name := crm_sync._renamed_to(p_table_name);
     -- Its rows are there: what was captured of them is still sent.
-    if v_now is not null then
-        perform crm_sync._follow_rename(p_table_name, v_now);
-        return query select * from crm_sync._detach(v_now, null);
+    if v_new_name is not null then
+        perform crm_sync._follow_rename(p_table_name, v_new_name);
+        return query select * from crm_sync._detach(v_new_name, null);
         return;
     end if;
     return query select * from crm_sync._detach(p_table_name, null);

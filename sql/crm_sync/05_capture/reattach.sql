@@ -8,6 +8,7 @@ as $$
 declare
     v_table_name text;
 begin
+    perform crm_sync._one_at_a_time();
     perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
     from crm_sync._renamed_tables() as renamed
     where renamed.table_name = crm_sync._renamed_to(renamed.former_name);
@@ -26,8 +27,7 @@ as $$
 declare
     v_attachment crm_sync.attachments;
 begin
-    -- One at a time: two that replace the same function get into each other's way.
-    perform pg_advisory_xact_lock(1129467219, 1025);
+    perform crm_sync._one_at_a_time();
     if not crm_sync._is_table(p_table_name) then
         raise exception '% is gone', p_table_name
             using errcode = '42P01', hint = coalesce(
@@ -55,6 +55,19 @@ begin
     perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
         'after update on %s referencing old table as old_rows new table as new_rows');
     perform crm_sync._drop_strange_triggers(p_table_name);
+end;
+$$;
+
+create function crm_sync._one_at_a_time()
+returns void
+language plpgsql
+-- Longer than one asks for its tables.
+set search_path = pg_catalog, pg_temp set lock_timeout = '10s'
+as $$
+begin
+    -- Two that replace the same function get into each other's way. Before any other lock: whoever waits here holds none
+    -- that the one who is at work may want.
+    perform pg_advisory_xact_lock(1129467219, 1025);
 end;
 $$;
 
@@ -124,9 +137,10 @@ $$;
 comment on function crm_sync.reattach() is
     'Makes triggers and generated functions anew from crm_sync.attachments; returns the tables. A table that was renamed is attached under its new name, and its deliveries go along. Safe to repeat. Role: owner of the tables. Error: 42P01 a table is gone, see forget().';
 comment on function crm_sync._reattach_table(text) is 'The same for one table.';
+comment on function crm_sync._one_at_a_time() is 'Whoever attaches, detaches or follows a rename waits, 10 s at most, until nobody else does.';
 comment on function crm_sync._create_generated(text, text) is 'Creates a generated function, not executable by PUBLIC; nothing where there is no text.';
 comment on function crm_sync._lock_shortly(text[], text) is 'Locks tables, all or none, asking five times for 0.6 s each, with 0.4 s between; raises 55P03 when they can not be had.';
 comment on function crm_sync._create_trigger(text, text, text) is 'Creates a capture trigger unless it is there and calls what was generated for its table: an existing one costs no lock.';
 
-revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._create_generated(text, text),
+revoke all on function crm_sync.reattach(), crm_sync._reattach_table(text), crm_sync._one_at_a_time(), crm_sync._create_generated(text, text),
     crm_sync._create_trigger(text, text, text), crm_sync._lock_shortly(text[], text) from public;

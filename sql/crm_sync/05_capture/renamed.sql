@@ -1,6 +1,6 @@
 -- A table that bears another name than it was attached by: its triggers went with it, and call what was generated for the
 -- old one. By them it is known again, and all that is attached, captured and told of it goes on under its new name.
--- Lock order: the advisory lock of reattach(), the tick's row of settings, deliveries, the table.
+-- Lock order: _one_at_a_time(), the tick's row of settings, deliveries, capture_failures, related_changes, attachments, the table.
 
 create function crm_sync._capture_triggers()
 returns table (table_name text, trigger_name text, function_name text, is_own boolean)
@@ -88,7 +88,7 @@ declare
     v_routes text[] := array(select attachments.route from crm_sync.attachments where attachments.table_name = p_former_name);
     v_others text[];
 begin
-    perform pg_advisory_xact_lock(1129467219, 1025);
+    perform crm_sync._one_at_a_time();
     -- Ticks stand aside: they lock the ledger's rows in an order of their own.
     perform from crm_sync.settings for no key update;
     -- The longest work first, while nobody who writes waits for us; then what was captured meanwhile.
@@ -110,10 +110,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries set table_name = p_table_name where deliveries.table_name = p_former_name;
-    update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
     update crm_sync.capture_failures as failures
     set table_name = p_table_name, next_retry_at = now()
     where failures.table_name in (p_former_name, p_table_name);
+    update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
 end;
 $$;
 
