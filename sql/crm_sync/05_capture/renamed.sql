@@ -123,8 +123,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_former text := 'has_fired(' || quote_literal(p_former_name);
-    v_now    text := 'has_fired(' || quote_literal(p_table_name);
+    v_former text := quote_literal(p_former_name);
+    v_new    text := quote_literal(p_table_name);
     v_others text[];
 begin
     -- What the new name was attached with since counts.
@@ -142,12 +142,13 @@ begin
     on conflict (table_name, route) do nothing;
     delete from crm_sync.related_attachments as related where related.table_name = p_former_name;
     delete from crm_sync.attachments where attachments.table_name = p_former_name;
-    -- Asked by the old name the ledger would not know that it has told of a row, and it would be told twice.
+    -- Asked by the old name has_fired() would not know that a row was told of, and it would be told twice. Where the quoted
+    -- name stands tells nothing: a call can be written in many ways.
     with mended as (
         update crm_sync.attachments
-        set condition = replace(attachments.condition, v_former, v_now),
-            transition = replace(attachments.transition, v_former, v_now),
-            joined = replace(attachments.joined, v_former, v_now)
+        set condition = replace(attachments.condition, v_former, v_new),
+            transition = replace(attachments.transition, v_former, v_new),
+            joined = replace(attachments.joined, v_former, v_new)
         where strpos(concat(attachments.condition, attachments.transition, attachments.joined), v_former) > 0
         returning attachments.table_name
     )
@@ -255,7 +256,7 @@ comment on function crm_sync._follow_renames(regclass) is 'Where a table was att
 comment on function crm_sync._follow_rename(text, text) is
     'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
 comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
-comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose conditions asked has_fired() by the old name.';
+comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose expressions named the old name, as for has_fired().';
 comment on function crm_sync._drop_strange_triggers(text) is
     'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
 comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
