@@ -349,6 +349,12 @@ begin
         raise exception '% is there', p_table_name
             using errcode = 'CS039', hint = format('select crm_sync.detach(%L);', p_table_name);
     end if;
+    if p_table_name not in (select * from crm_sync._attached_tables())
+       and not exists (select from crm_sync.deliveries where deliveries.table_name = p_table_name)
+    then
+        raise exception 'nothing was ever captured from "%"', p_table_name
+            using errcode = 'CS055', hint = 'Named as in crm_sync.attachments: schema.table.';
+    end if;
     v_new_name := crm_sync._renamed_to(p_table_name);
     -- Its rows are there: what was captured of them is still sent.
     if v_new_name is not null then
@@ -512,7 +518,7 @@ comment on function crm_sync.detach(regclass, text) is
     'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
 
 comment on function crm_sync.forget(text) is
-    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. What waits and has its record, as an event has, is still sent, of a renamed one all, under its new name; the rest is cancelled (table_gone), with a warning (CS053) of how many. Safe to repeat. Role: owner. Error: CS039 the table is there.';
+    'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. What waits and has its record, as an event has, is still sent, of a renamed one all, under its new name; the rest is cancelled (table_gone), with a warning (CS053) of how many. Safe to repeat. Role: owner. Errors: CS039 the table is there, CS055 nothing attached and no delivery has this name.';
 
 comment on function crm_sync._give_up_unread(text) is 'Cancels what waits to be read from a table that is gone; says, and writes down, how many.';
 
