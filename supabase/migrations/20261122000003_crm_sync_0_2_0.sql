@@ -4362,7 +4362,8 @@ begin
                      on attributes.attrelid = classes.oid and attributes.attname = times.column_name
                    where not exists (
                        select from pg_catalog.pg_index as indexes
-                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum)))
+                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
+                         and indexes.indisvalid and indexes.indpred is null)))
     );
 end;
 $$;
