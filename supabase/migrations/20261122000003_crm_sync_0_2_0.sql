@@ -319,6 +319,103 @@ as $$
       and not attributes.attisdropped;
 $$;
 
+-- sql/crm_sync/05_capture/change_times.sql
+
+-- When a row changed and when it was made, as far as its table tells: for find_missing(), backfill() and what searches by them.
+
+create or replace function crm_sync._change_times(p_table regclass)
+returns table (column_name text, counts_if text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A row that was never updated was changed when it was created. Two plain columns, not one coalesce(): indexes serve.
+    return query
+    with times as (
+        select attributes.attname::text as name, attributes.attnotnull as is_always_there
+        from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table
+          and attributes.attname in ('updated_at', 'created_at')
+          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+          and not attributes.attisdropped
+    )
+    select times.name, case when times.name = 'created_at' and updated.name is not null then 'new.updated_at is null' else 'true' end
+    from times
+    left join times as updated on updated.name = 'updated_at'
+    where times.name = 'updated_at' or updated.is_always_there is not true;
+end;
+$$;
+
+create or replace function crm_sync._required_change_times(p_table regclass)
+returns table (column_name text, counts_if text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select times.column_name, times.counts_if from crm_sync._change_times(p_table) as times;
+    if not found then
+        raise exception '% has neither updated_at nor created_at', p_table
+            using errcode = 'CS022', hint = 'Name the rows: backfill(route, p_row_ids => array[…]).';
+    end if;
+end;
+$$;
+
+create or replace function crm_sync._knows_birth(p_table regclass)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table and attributes.attname = 'created_at'
+          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype) and not attributes.attisdropped
+    );
+end;
+$$;
+
+create or replace function crm_sync._is_quick_to_search(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A small table, or one with an index that begins with the time of change, or with each of the two. A parent's index does
+    -- not hold its children's rows; a partitioned table's does.
+    return exists (
+        select from pg_catalog.pg_class as classes
+        where classes.oid = to_regclass(p_table_name)
+          and exists (select from crm_sync._change_times(classes.oid))
+          and (classes.relkind = 'p' or not exists (select from pg_catalog.pg_inherits as parts where parts.inhparent = classes.oid))
+          and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
+               or not exists (
+                   select from crm_sync._change_times(classes.oid) as times
+                   join pg_catalog.pg_attribute as attributes
+                     on attributes.attrelid = classes.oid and attributes.attname = times.column_name
+                   where not exists (
+                       select from pg_catalog.pg_index as indexes
+                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
+                         and indexes.indisvalid and indexes.indpred is null)))
+    );
+end;
+$$;
+
+comment on function crm_sync._change_times(regclass) is
+    'The columns that tell when a row changed, each with an SQL condition over new: updated_at; created_at of rows where that is null, or where there is none. No rows: nothing tells.';
+
+comment on function crm_sync._required_change_times(regclass) is 'The same. Error: CS022 nothing tells.';
+
+comment on function crm_sync._knows_birth(regclass) is 'Whether the table''s rows tell when they were created.';
+
+comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
+
+revoke all on function crm_sync._change_times(regclass), crm_sync._required_change_times(regclass), crm_sync._knows_birth(regclass),
+    crm_sync._is_quick_to_search(text) from public;
+
 -- sql/crm_sync/05_capture/detach.sql
 
 -- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads
@@ -532,7 +629,10 @@ revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), c
     crm_sync._detach(text, text),
     crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
 
--- sql/crm_sync/05_capture/fired.sql
+-- sql/crm_sync/05_capture/fixed_settings.sql
+
+-- How values become text, whatever the settings of the session that writes or of the tick that reads: one spelling, or what is
+-- equal would count as changed.
 
 create or replace function crm_sync._pins_sql()
 returns text
@@ -547,9 +647,7 @@ $$;
 comment on function crm_sync._pins_sql() is
     'The settings by which values become text in records, row ids and keys, whatever the session''s are: for each function that makes such text, or compares with it.';
 
-revoke all on function crm_sync._generated_name(text, text, text), crm_sync._pins_sql(), crm_sync._columns_sql(text[], text),
-    crm_sync._fired_sql(crm_sync.attachments, text), crm_sync._fired_where_sql(crm_sync.attachments, text),
-    crm_sync._last_is_dead(text, text, text), crm_sync._all_fired_sql(text, text), crm_sync._related_sql(text) from public;
+revoke all on function crm_sync._pins_sql() from public;
 
 -- sql/crm_sync/05_capture/function_capture.sql
 
@@ -2348,45 +2446,6 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._change_times(p_table regclass)
-returns table (column_name text, counts_if text)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A row that was never updated was changed when it was created. Two plain columns, not one coalesce(): indexes serve.
-    return query
-    with times as (
-        select attributes.attname::text as name, attributes.attnotnull as is_always_there
-        from pg_catalog.pg_attribute as attributes
-        where attributes.attrelid = p_table
-          and attributes.attname in ('updated_at', 'created_at')
-          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
-          and not attributes.attisdropped
-    )
-    select times.name, case when times.name = 'created_at' and updated.name is not null then 'new.updated_at is null' else 'true' end
-    from times
-    left join times as updated on updated.name = 'updated_at'
-    where times.name = 'updated_at' or updated.is_always_there is not true;
-end;
-$$;
-
-create or replace function crm_sync._required_change_times(p_table regclass)
-returns table (column_name text, counts_if text)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query select times.column_name, times.counts_if from crm_sync._change_times(p_table) as times;
-    if not found then
-        raise exception '% has neither updated_at nor created_at', p_table
-            using errcode = 'CS022', hint = 'Name the rows: backfill(route, p_row_ids => array[…]).';
-    end if;
-end;
-$$;
-
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
     'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route.';
 
@@ -2400,14 +2459,9 @@ comment on function crm_sync._first_that_fires_after(text, text[], timestamptz) 
 comment on function crm_sync._rows_that_fire_sql(text, text[], text) is
     'SQL query over $1, a time, and $2, a limit: rows that fire the route as they are now, and when they changed. Raises CS022: a table has no time column.';
 
-comment on function crm_sync._change_times(regclass) is
-    'The columns that tell when a row changed, each with an SQL condition over new: updated_at; created_at of rows where that is null, or where there is none. No rows: nothing tells.';
-
-comment on function crm_sync._required_change_times(regclass) is 'The same. Error: CS022 nothing tells.';
-
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass), crm_sync._tables_of_route(text, regclass),
     crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
-    crm_sync._rows_that_fire_sql(text, text[], text), crm_sync._change_times(regclass), crm_sync._required_change_times(regclass) from public;
+    crm_sync._rows_that_fire_sql(text, text[], text) from public;
 
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) to crm_sync_operator;
 
@@ -3009,21 +3063,6 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._knows_birth(p_table regclass)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return exists (
-        select from pg_catalog.pg_attribute as attributes
-        where attributes.attrelid = p_table and attributes.attname = 'created_at'
-          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype) and not attributes.attisdropped
-    );
-end;
-$$;
-
 create or replace function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
 returns bigint
 language plpgsql
@@ -3121,8 +3160,6 @@ comment on function crm_sync.find_missing(regclass, timestamptz) is
 comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
 
-comment on function crm_sync._knows_birth(regclass) is 'Whether the table''s rows tell when they were created.';
-
 comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
     'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
 
@@ -3134,7 +3171,7 @@ comment on function crm_sync.repair_missing(int, timestamptz) is
 
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean), crm_sync._knows_birth(regclass),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
     crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 
@@ -4341,33 +4378,6 @@ begin
 end;
 $$;
 
-create or replace function crm_sync._is_quick_to_search(p_table_name text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A small table, or one with an index that begins with the time of change, or with each of the two. A parent's index does
-    -- not hold its children's rows; a partitioned table's does.
-    return exists (
-        select from pg_catalog.pg_class as classes
-        where classes.oid = to_regclass(p_table_name)
-          and exists (select from crm_sync._change_times(classes.oid))
-          and (classes.relkind = 'p' or not exists (select from pg_catalog.pg_inherits as parts where parts.inhparent = classes.oid))
-          and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
-               or not exists (
-                   select from crm_sync._change_times(classes.oid) as times
-                   join pg_catalog.pg_attribute as attributes
-                     on attributes.attrelid = classes.oid and attributes.attname = times.column_name
-                   where not exists (
-                       select from pg_catalog.pg_index as indexes
-                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
-                         and indexes.indisvalid and indexes.indpred is null)))
-    );
-end;
-$$;
-
 comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there, enabled, and of the tables'' own names.';
 
 comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, disabled, or strange: left by a rename on the wrong table, or under another name.';
@@ -4382,12 +4392,10 @@ comment on function crm_sync._tables_not_read() is 'Tables that a record could n
 
 comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
 
-comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
-
 revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text),
     crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
-    crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
+    crm_sync._check_missing_rows(timestamptz), crm_sync._check_faults(timestamptz) from public;
 
 -- sql/crm_sync/10_observe/http_log.sql
 

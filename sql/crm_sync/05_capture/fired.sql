@@ -24,16 +24,6 @@ begin
 end;
 $$;
 
-create function crm_sync._pins_sql()
-returns text
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select $sql$set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres'
-set extra_float_digits = '1' set bytea_output = 'hex'$sql$
-$$;
-
 create function crm_sync._columns_sql(p_columns text[], p_alias text)
 returns text
 language sql
@@ -163,8 +153,6 @@ as $$
 $$;
 
 comment on function crm_sync._generated_name(text, text, text) is 'Name of a generated function: readable, at most 63 bytes, different for different tables.';
-comment on function crm_sync._pins_sql() is
-    'The settings by which values become text in records, row ids and keys, whatever the session''s are: for each function that makes such text, or compares with it.';
 comment on function crm_sync._columns_sql(text[], text) is 'SQL text: a list of aliased columns.';
 comment on function crm_sync._fired_sql(crm_sync.attachments, text) is 'SQL query over new_rows, and old_rows unless for INSERT: the deliveries that one route fires. RECAPTURE takes the rows as given.';
 comment on function crm_sync._fired_where_sql(crm_sync.attachments, text) is 'Its join to old and its conditions.';
@@ -172,6 +160,6 @@ comment on function crm_sync._last_is_dead(text, text, text) is 'Whether the new
 comment on function crm_sync._all_fired_sql(text, text) is 'The queries of all routes of a table, in the order of the routes; null where there are none.';
 comment on function crm_sync._related_sql(text) is 'SQL statement: note the changed rows on which rows of other tables depend; null where there are none.';
 
-revoke all on function crm_sync._generated_name(text, text, text), crm_sync._pins_sql(), crm_sync._columns_sql(text[], text),
+revoke all on function crm_sync._generated_name(text, text, text), crm_sync._columns_sql(text[], text),
     crm_sync._fired_sql(crm_sync.attachments, text), crm_sync._fired_where_sql(crm_sync.attachments, text),
     crm_sync._last_is_dead(text, text, text), crm_sync._all_fired_sql(text, text), crm_sync._related_sql(text) from public;

@@ -139,45 +139,6 @@ begin
 end;
 $$;
 
-create function crm_sync._change_times(p_table regclass)
-returns table (column_name text, counts_if text)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A row that was never updated was changed when it was created. Two plain columns, not one coalesce(): indexes serve.
-    return query
-    with times as (
-        select attributes.attname::text as name, attributes.attnotnull as is_always_there
-        from pg_catalog.pg_attribute as attributes
-        where attributes.attrelid = p_table
-          and attributes.attname in ('updated_at', 'created_at')
-          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
-          and not attributes.attisdropped
-    )
-    select times.name, case when times.name = 'created_at' and updated.name is not null then 'new.updated_at is null' else 'true' end
-    from times
-    left join times as updated on updated.name = 'updated_at'
-    where times.name = 'updated_at' or updated.is_always_there is not true;
-end;
-$$;
-
-create function crm_sync._required_change_times(p_table regclass)
-returns table (column_name text, counts_if text)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query select times.column_name, times.counts_if from crm_sync._change_times(p_table) as times;
-    if not found then
-        raise exception '% has neither updated_at nor created_at', p_table
-            using errcode = 'CS022', hint = 'Name the rows: backfill(route, p_row_ids => array[…]).';
-    end if;
-end;
-$$;
-
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
     'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route.';
 comment on function crm_sync._tables_of_route(text, regclass) is 'Tables attached to the route; of these one, if it is named. Raises CS002: unknown route.';
@@ -186,11 +147,8 @@ comment on function crm_sync._rows_to_backfill(text, text[], text[], timestamptz
 comment on function crm_sync._first_that_fires_after(text, text[], timestamptz) is 'When the next row changed that fires the route; null: there is none.';
 comment on function crm_sync._rows_that_fire_sql(text, text[], text) is
     'SQL query over $1, a time, and $2, a limit: rows that fire the route as they are now, and when they changed. Raises CS022: a table has no time column.';
-comment on function crm_sync._change_times(regclass) is
-    'The columns that tell when a row changed, each with an SQL condition over new: updated_at; created_at of rows where that is null, or where there is none. No rows: nothing tells.';
-comment on function crm_sync._required_change_times(regclass) is 'The same. Error: CS022 nothing tells.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass), crm_sync._tables_of_route(text, regclass),
     crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
-    crm_sync._rows_that_fire_sql(text, text[], text), crm_sync._change_times(regclass), crm_sync._required_change_times(regclass) from public;
+    crm_sync._rows_that_fire_sql(text, text[], text) from public;
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) to crm_sync_operator;

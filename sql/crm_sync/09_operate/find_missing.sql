@@ -83,21 +83,6 @@ begin
 end;
 $$;
 
-create function crm_sync._knows_birth(p_table regclass)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return exists (
-        select from pg_catalog.pg_attribute as attributes
-        where attributes.attrelid = p_table and attributes.attname = 'created_at'
-          and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype) and not attributes.attisdropped
-    );
-end;
-$$;
-
 create function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
 returns bigint
 language plpgsql
@@ -193,7 +178,6 @@ comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Errors: CS022 no time column, CS051 the table was renamed since it was attached.';
 comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
-comment on function crm_sync._knows_birth(regclass) is 'Whether the table''s rows tell when they were created.';
 comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is
     'Rows changed since then of which nobody can tell whether they fired the route before, and that have no delivery.';
 comment on function crm_sync._sure_since(crm_sync.attachments) is
@@ -203,7 +187,7 @@ comment on function crm_sync.repair_missing(int, timestamptz) is
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
-revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean), crm_sync._knows_birth(regclass),
+revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
     crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
 grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;

@@ -287,33 +287,6 @@ begin
 end;
 $$;
 
-create function crm_sync._is_quick_to_search(p_table_name text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A small table, or one with an index that begins with the time of change, or with each of the two. A parent's index does
-    -- not hold its children's rows; a partitioned table's does.
-    return exists (
-        select from pg_catalog.pg_class as classes
-        where classes.oid = to_regclass(p_table_name)
-          and exists (select from crm_sync._change_times(classes.oid))
-          and (classes.relkind = 'p' or not exists (select from pg_catalog.pg_inherits as parts where parts.inhparent = classes.oid))
-          and (classes.relkind = 'r' and pg_relation_size(classes.oid) <= 50000000
-               or not exists (
-                   select from crm_sync._change_times(classes.oid) as times
-                   join pg_catalog.pg_attribute as attributes
-                     on attributes.attrelid = classes.oid and attributes.attname = times.column_name
-                   where not exists (
-                       select from pg_catalog.pg_index as indexes
-                       where indexes.indrelid = classes.oid and indexes.indkey[0] = attributes.attnum
-                         and indexes.indisvalid and indexes.indpred is null)))
-    );
-end;
-$$;
-
 create function crm_sync._check_faults(p_now timestamptz)
 returns crm_sync.finding
 language plpgsql
@@ -346,10 +319,9 @@ comment on function crm_sync._why_not_captured(text) is 'What no longer can be e
 comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
 comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
 comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_missing() finds nothing of the last day, in the tables where it is quick.';
-comment on function crm_sync._is_quick_to_search(text) is 'Whether looking for the rows of the last day is possible, and cheap.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
 revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text),
     crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(), crm_sync._missing_columns(text),
     crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
-    crm_sync._check_missing_rows(timestamptz), crm_sync._is_quick_to_search(text), crm_sync._check_faults(timestamptz) from public;
+    crm_sync._check_missing_rows(timestamptz), crm_sync._check_faults(timestamptz) from public;
