@@ -37,6 +37,9 @@ drop function if exists crm_sync._erase_waiting(text, text);
 alter table crm_sync.capture_failures add column if not exists left_out text[], add column if not exists left_out_as text;
 drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text);
 
+-- It says what it drops: _drop_idle().
+drop function if exists crm_sync._take_off(text);
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
@@ -192,7 +195,7 @@ begin
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     perform crm_sync._require_route(p_route);
     perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
-    perform crm_sync._follow_renames(p_table);
+    perform crm_sync._follow_if_renamed(p_table);
     insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
     values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
     on conflict (table_name, route) do update
@@ -218,8 +221,8 @@ begin
     perform crm_sync._one_at_a_time();
     perform crm_sync._require_attachable(p_table, p_watched, p_watched);
     perform crm_sync._warn_of_parts(p_table);
-    perform crm_sync._follow_renames(p_table);
-    perform crm_sync._follow_renames(p_target);
+    perform crm_sync._follow_if_renamed(p_table);
+    perform crm_sync._follow_if_renamed(p_target);
     if not exists (
         select from crm_sync.attachments
         where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route
@@ -428,7 +431,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform crm_sync._one_at_a_time();
-    perform crm_sync._follow_renames(p_table);
+    perform crm_sync._follow_if_renamed(p_table);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
 end;
 $$;
@@ -452,7 +455,9 @@ begin
         raise exception 'nothing was ever captured from "%"', p_table_name
             using errcode = 'CS055', hint = 'Named as in crm_sync.attachments: schema.table.';
     end if;
-    v_new_name := crm_sync._renamed_to(p_table_name);
+    select renamed.table_name into v_new_name
+    from crm_sync._renamed_tables() as renamed
+    where renamed.former_name = p_table_name and renamed.is_certain;
     -- Its rows are there: what was captured of them is still sent.
     if v_new_name is not null then
         perform crm_sync._follow_rename(p_table_name, v_new_name);
@@ -542,14 +547,14 @@ begin
               order by 1),
         'access exclusive');
     foreach v_left in array v_tables loop
-        perform crm_sync._take_off(v_left);
+        perform crm_sync._drop_idle(v_left);
     end loop;
     perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     return query select * from unnest(v_detached);
 end;
 $$;
 
-create or replace function crm_sync._take_off(p_table_name text)
+create or replace function crm_sync._drop_idle(p_table_name text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -581,14 +586,12 @@ begin
     return query
     select triggers.table_name, triggers.trigger_name
     from crm_sync._capture_triggers() as triggers
-    where case
-        when triggers.is_own then
-            triggers.table_name = p_table_name
-            and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
-            and (triggers.trigger_name = 'crm_sync_capture_insert'
-                 or not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name))
-        else p_table_name = triggers.table_name or triggers.function_name = crm_sync._generated_name('capture', p_table_name)
-    end;
+    where triggers.is_own and triggers.table_name = p_table_name
+      and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
+      and (triggers.trigger_name = 'crm_sync_capture_insert'
+           or not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name))
+    union all
+    select * from crm_sync._strange_triggers(p_table_name);
 end;
 $$;
 
@@ -623,11 +626,13 @@ comment on function crm_sync._unreadable(text) is 'Deliveries that wait for thei
 
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
 
+comment on function crm_sync._drop_idle(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
+
 comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that nothing attached needs any more, on the table or with its functions elsewhere.';
 
 revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._give_up_unread(text), crm_sync._unreadable(text),
     crm_sync._detach(text, text),
-    crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
+    crm_sync._drop_idle(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
 
 -- sql/crm_sync/05_capture/fixed_settings.sql
 
@@ -1001,7 +1006,7 @@ begin
     perform crm_sync._one_at_a_time();
     perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
     from crm_sync._renamed_tables() as renamed
-    where renamed.table_name = crm_sync._renamed_to(renamed.former_name);
+    where renamed.is_certain;
     for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;
@@ -1182,38 +1187,24 @@ end;
 $$;
 
 create or replace function crm_sync._renamed_tables()
-returns table (former_name text, table_name text)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select distinct attached.name, triggers.table_name
-    from crm_sync._attached_tables() as attached (name)
-    join crm_sync._capture_triggers() as triggers
-      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
-    where not triggers.is_own and not crm_sync._is_table(attached.name);
-end;
-$$;
-
-create or replace function crm_sync._renamed_to(p_former_name text)
-returns text
+returns table (former_name text, table_name text, is_certain boolean)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Of several nobody can say which is meant.
-    return (
-        select min(renamed.table_name) from crm_sync._renamed_tables() as renamed
-        where renamed.former_name = p_former_name
-        having count(*) = 1
-    );
+    return query
+    select attached.name, triggers.table_name, count(*) over (partition by attached.name) = 1
+    from crm_sync._attached_tables() as attached (name)
+    join crm_sync._capture_triggers() as triggers
+      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
+    where not triggers.is_own and not crm_sync._is_table(attached.name)
+    group by attached.name, triggers.table_name;
 end;
 $$;
 
-create or replace function crm_sync._follow_renames(p_table regclass)
+create or replace function crm_sync._follow_if_renamed(p_table regclass)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1303,32 +1294,38 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._strange_triggers(p_table_name text)
+returns table (table_name text, trigger_name text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select triggers.table_name, triggers.trigger_name
+    from crm_sync._capture_triggers() as triggers
+    where not triggers.is_own
+      and (triggers.table_name = p_table_name
+           or triggers.function_name = crm_sync._generated_name('capture', p_table_name));
+end;
+$$;
+
 create or replace function crm_sync._drop_strange_triggers(p_table_name text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_tables   text[];
-    v_triggers text[];
+    v_table_name text;
+    v_trigger    text;
 begin
-    -- Those of another name on this table, and those of this name on another.
-    select array_agg(triggers.table_name order by triggers.table_name, triggers.trigger_name),
-           array_agg(triggers.trigger_name order by triggers.table_name, triggers.trigger_name)
-    into v_tables, v_triggers
-    from crm_sync._capture_triggers() as triggers
-    where not triggers.is_own
-      and (triggers.table_name = p_table_name
-           or triggers.function_name = crm_sync._generated_name('capture', p_table_name));
-    if v_tables is null then
-        return;
-    end if;
-    perform crm_sync._lock_shortly(array(select distinct unnest(v_tables) order by 1), 'access exclusive');
-    for i in 1 .. cardinality(v_tables) loop
-        execute format('drop trigger %I on %s', v_triggers[i], v_tables[i]);
-        if v_tables[i] not in (select * from crm_sync._attached_tables()) then
-            raise warning 'nothing is captured from % any more: its trigger % was that of %', v_tables[i], v_triggers[i], p_table_name
-                using errcode = 'CS052', hint = format('If it is to be captured: select crm_sync.attach(%L, …);', v_tables[i]);
+    perform crm_sync._lock_shortly(
+        array(select distinct strange.table_name from crm_sync._strange_triggers(p_table_name) as strange order by 1), 'access exclusive');
+    for v_table_name, v_trigger in select * from crm_sync._strange_triggers(p_table_name) as strange order by 1, 2 loop
+        execute format('drop trigger %I on %s', v_trigger, v_table_name);
+        if v_table_name not in (select * from crm_sync._attached_tables()) then
+            raise warning 'nothing is captured from % any more: its trigger % was that of %', v_table_name, v_trigger, p_table_name
+                using errcode = 'CS052', hint = format('If it is to be captured: select crm_sync.attach(%L, …);', v_table_name);
         end if;
     end loop;
 end;
@@ -1398,11 +1395,9 @@ comment on function crm_sync._capture_triggers() is 'Every trigger of capture, b
 
 comment on function crm_sync._is_table(text) is 'Whether a table, also a partitioned one, bears this name: a view does not count.';
 
-comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers.';
+comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers; is_certain: there is only one.';
 
-comment on function crm_sync._renamed_to(text) is 'What an attached table is called now; null: it was not renamed, or nobody can say.';
-
-comment on function crm_sync._follow_renames(regclass) is 'Where a table was attached by another name, that is its own now.';
+comment on function crm_sync._follow_if_renamed(regclass) is 'Where a table was attached by another name, that is its own now.';
 
 comment on function crm_sync._follow_rename(text, text) is
     'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
@@ -1410,6 +1405,8 @@ comment on function crm_sync._follow_rename(text, text) is
 comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
 
 comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose expressions named the old name, as for has_fired().';
+
+comment on function crm_sync._strange_triggers(text) is 'Triggers of capture of another name on this table, and those of this name on another.';
 
 comment on function crm_sync._drop_strange_triggers(text) is
     'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
@@ -1421,9 +1418,10 @@ comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while 
 comment on function crm_sync._refuse_former_name(text, oid) is
     'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
 
-revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(), crm_sync._renamed_to(text),
-    crm_sync._follow_renames(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
-    crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
+revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(),
+    crm_sync._follow_if_renamed(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
+    crm_sync._rename_attachments(text, text), crm_sync._strange_triggers(text), crm_sync._drop_strange_triggers(text),
+    crm_sync._drop_generated(text, text[]),
     crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;
 
 -- sql/crm_sync/06_dispatch/capacity.sql
@@ -4603,11 +4601,11 @@ declare
     v_table_name  text;
 begin
     -- Table by table: one that is gone, which health() tells, holds up no upgrade.
-    for v_former_name, v_table_name in select * from crm_sync._renamed_tables() loop
+    for v_former_name, v_table_name in
+        select renamed.former_name, renamed.table_name from crm_sync._renamed_tables() as renamed where renamed.is_certain
+    loop
         begin
-            if v_table_name = crm_sync._renamed_to(v_former_name) then
-                perform crm_sync._follow_rename(v_former_name, v_table_name);
-            end if;
+            perform crm_sync._follow_rename(v_former_name, v_table_name);
         exception when others then
             perform crm_sync._note_fault('upgrade of ' || v_table_name, sqlstate, sqlerrm);
         end;

@@ -28,7 +28,7 @@ begin
     perform crm_sync._require_attachable(p_table, p_watched, v_columns);
     perform crm_sync._require_route(p_route);
     perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
-    perform crm_sync._follow_renames(p_table);
+    perform crm_sync._follow_if_renamed(p_table);
     insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
     values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
     on conflict (table_name, route) do update
@@ -54,8 +54,8 @@ begin
     perform crm_sync._one_at_a_time();
     perform crm_sync._require_attachable(p_table, p_watched, p_watched);
     perform crm_sync._warn_of_parts(p_table);
-    perform crm_sync._follow_renames(p_table);
-    perform crm_sync._follow_renames(p_target);
+    perform crm_sync._follow_if_renamed(p_table);
+    perform crm_sync._follow_if_renamed(p_target);
     if not exists (
         select from crm_sync.attachments
         where attachments.table_name = crm_sync._table_name(p_target) and attachments.route = p_route

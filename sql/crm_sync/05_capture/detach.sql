@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform crm_sync._one_at_a_time();
-    perform crm_sync._follow_renames(p_table);
+    perform crm_sync._follow_if_renamed(p_table);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
 end;
 $$;
@@ -32,7 +32,9 @@ begin
         raise exception 'nothing was ever captured from "%"', p_table_name
             using errcode = 'CS055', hint = 'Named as in crm_sync.attachments: schema.table.';
     end if;
-    v_new_name := crm_sync._renamed_to(p_table_name);
+    select renamed.table_name into v_new_name
+    from crm_sync._renamed_tables() as renamed
+    where renamed.former_name = p_table_name and renamed.is_certain;
     -- Its rows are there: what was captured of them is still sent.
     if v_new_name is not null then
         perform crm_sync._follow_rename(p_table_name, v_new_name);
@@ -122,14 +124,14 @@ begin
               order by 1),
         'access exclusive');
     foreach v_left in array v_tables loop
-        perform crm_sync._take_off(v_left);
+        perform crm_sync._drop_idle(v_left);
     end loop;
     perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
     return query select * from unnest(v_detached);
 end;
 $$;
 
-create function crm_sync._take_off(p_table_name text)
+create function crm_sync._drop_idle(p_table_name text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -161,14 +163,12 @@ begin
     return query
     select triggers.table_name, triggers.trigger_name
     from crm_sync._capture_triggers() as triggers
-    where case
-        when triggers.is_own then
-            triggers.table_name = p_table_name
-            and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
-            and (triggers.trigger_name = 'crm_sync_capture_insert'
-                 or not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name))
-        else p_table_name = triggers.table_name or triggers.function_name = crm_sync._generated_name('capture', p_table_name)
-    end;
+    where triggers.is_own and triggers.table_name = p_table_name
+      and not exists (select from crm_sync.attachments where attachments.table_name = p_table_name)
+      and (triggers.trigger_name = 'crm_sync_capture_insert'
+           or not exists (select from crm_sync.related_attachments as related where related.table_name = p_table_name))
+    union all
+    select * from crm_sync._strange_triggers(p_table_name);
 end;
 $$;
 
@@ -198,10 +198,10 @@ comment on function crm_sync.forget(text) is
 comment on function crm_sync._give_up_unread(text) is 'Cancels what waits to be read from a table that is gone; says, and writes down, how many.';
 comment on function crm_sync._unreadable(text) is 'Deliveries that wait for their first claim and whose record can not be built, as their table is gone.';
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
-comment on function crm_sync._take_off(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
+comment on function crm_sync._drop_idle(text) is 'Makes a table''s triggers and functions agree with what is still attached; drops them where nothing is.';
 comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that nothing attached needs any more, on the table or with its functions elsewhere.';
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 
 revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._give_up_unread(text), crm_sync._unreadable(text),
     crm_sync._detach(text, text),
-    crm_sync._take_off(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
+    crm_sync._drop_idle(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;

@@ -11,7 +11,7 @@ begin
     perform crm_sync._one_at_a_time();
     perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
     from crm_sync._renamed_tables() as renamed
-    where renamed.table_name = crm_sync._renamed_to(renamed.former_name);
+    where renamed.is_certain;
     for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;

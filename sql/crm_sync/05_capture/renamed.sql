@@ -36,38 +36,24 @@ end;
 $$;
 
 create function crm_sync._renamed_tables()
-returns table (former_name text, table_name text)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select distinct attached.name, triggers.table_name
-    from crm_sync._attached_tables() as attached (name)
-    join crm_sync._capture_triggers() as triggers
-      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
-    where not triggers.is_own and not crm_sync._is_table(attached.name);
-end;
-$$;
-
-create function crm_sync._renamed_to(p_former_name text)
-returns text
+returns table (former_name text, table_name text, is_certain boolean)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Of several nobody can say which is meant.
-    return (
-        select min(renamed.table_name) from crm_sync._renamed_tables() as renamed
-        where renamed.former_name = p_former_name
-        having count(*) = 1
-    );
+    return query
+    select attached.name, triggers.table_name, count(*) over (partition by attached.name) = 1
+    from crm_sync._attached_tables() as attached (name)
+    join crm_sync._capture_triggers() as triggers
+      on triggers.function_name = crm_sync._generated_name('capture', attached.name)
+    where not triggers.is_own and not crm_sync._is_table(attached.name)
+    group by attached.name, triggers.table_name;
 end;
 $$;
 
-create function crm_sync._follow_renames(p_table regclass)
+create function crm_sync._follow_if_renamed(p_table regclass)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -157,32 +143,38 @@ begin
 end;
 $$;
 
+create function crm_sync._strange_triggers(p_table_name text)
+returns table (table_name text, trigger_name text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select triggers.table_name, triggers.trigger_name
+    from crm_sync._capture_triggers() as triggers
+    where not triggers.is_own
+      and (triggers.table_name = p_table_name
+           or triggers.function_name = crm_sync._generated_name('capture', p_table_name));
+end;
+$$;
+
 create function crm_sync._drop_strange_triggers(p_table_name text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_tables   text[];
-    v_triggers text[];
+    v_table_name text;
+    v_trigger    text;
 begin
-    -- Those of another name on this table, and those of this name on another.
-    select array_agg(triggers.table_name order by triggers.table_name, triggers.trigger_name),
-           array_agg(triggers.trigger_name order by triggers.table_name, triggers.trigger_name)
-    into v_tables, v_triggers
-    from crm_sync._capture_triggers() as triggers
-    where not triggers.is_own
-      and (triggers.table_name = p_table_name
-           or triggers.function_name = crm_sync._generated_name('capture', p_table_name));
-    if v_tables is null then
-        return;
-    end if;
-    perform crm_sync._lock_shortly(array(select distinct unnest(v_tables) order by 1), 'access exclusive');
-    for i in 1 .. cardinality(v_tables) loop
-        execute format('drop trigger %I on %s', v_triggers[i], v_tables[i]);
-        if v_tables[i] not in (select * from crm_sync._attached_tables()) then
-            raise warning 'nothing is captured from % any more: its trigger % was that of %', v_tables[i], v_triggers[i], p_table_name
-                using errcode = 'CS052', hint = format('If it is to be captured: select crm_sync.attach(%L, …);', v_tables[i]);
+    perform crm_sync._lock_shortly(
+        array(select distinct strange.table_name from crm_sync._strange_triggers(p_table_name) as strange order by 1), 'access exclusive');
+    for v_table_name, v_trigger in select * from crm_sync._strange_triggers(p_table_name) as strange order by 1, 2 loop
+        execute format('drop trigger %I on %s', v_trigger, v_table_name);
+        if v_table_name not in (select * from crm_sync._attached_tables()) then
+            raise warning 'nothing is captured from % any more: its trigger % was that of %', v_table_name, v_trigger, p_table_name
+                using errcode = 'CS052', hint = format('If it is to be captured: select crm_sync.attach(%L, …);', v_table_name);
         end if;
     end loop;
 end;
@@ -250,13 +242,13 @@ $$;
 
 comment on function crm_sync._capture_triggers() is 'Every trigger of capture, by what it calls; is_own: it bears our name and calls what was generated for its table.';
 comment on function crm_sync._is_table(text) is 'Whether a table, also a partitioned one, bears this name: a view does not count.';
-comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers.';
-comment on function crm_sync._renamed_to(text) is 'What an attached table is called now; null: it was not renamed, or nobody can say.';
-comment on function crm_sync._follow_renames(regclass) is 'Where a table was attached by another name, that is its own now.';
+comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers; is_certain: there is only one.';
+comment on function crm_sync._follow_if_renamed(regclass) is 'Where a table was attached by another name, that is its own now.';
 comment on function crm_sync._follow_rename(text, text) is
     'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
 comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
 comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose expressions named the old name, as for has_fired().';
+comment on function crm_sync._strange_triggers(text) is 'Triggers of capture of another name on this table, and those of this name on another.';
 comment on function crm_sync._drop_strange_triggers(text) is
     'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
 comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
@@ -264,7 +256,8 @@ comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while 
 comment on function crm_sync._refuse_former_name(text, oid) is
     'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
 
-revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(), crm_sync._renamed_to(text),
-    crm_sync._follow_renames(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
-    crm_sync._rename_attachments(text, text), crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]),
+revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(),
+    crm_sync._follow_if_renamed(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
+    crm_sync._rename_attachments(text, text), crm_sync._strange_triggers(text), crm_sync._drop_strange_triggers(text),
+    crm_sync._drop_generated(text, text[]),
     crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;

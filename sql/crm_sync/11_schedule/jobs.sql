@@ -54,11 +54,11 @@ declare
     v_table_name  text;
 begin
     -- Table by table: one that is gone, which health() tells, holds up no upgrade.
-    for v_former_name, v_table_name in select * from crm_sync._renamed_tables() loop
+    for v_former_name, v_table_name in
+        select renamed.former_name, renamed.table_name from crm_sync._renamed_tables() as renamed where renamed.is_certain
+    loop
         begin
-            if v_table_name = crm_sync._renamed_to(v_former_name) then
-                perform crm_sync._follow_rename(v_former_name, v_table_name);
-            end if;
+            perform crm_sync._follow_rename(v_former_name, v_table_name);
         exception when others then
             perform crm_sync._note_fault('upgrade of ' || v_table_name, sqlstate, sqlerrm);
         end;

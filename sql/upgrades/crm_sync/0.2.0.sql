@@ -31,3 +31,6 @@ drop function if exists crm_sync._erase_waiting(text, text);
 -- instead of: create table crm_sync.capture_failures (
 alter table crm_sync.capture_failures add column if not exists left_out text[], add column if not exists left_out_as text;
 drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text);
+
+-- It says what it drops: _drop_idle().
+drop function if exists crm_sync._take_off(text);
