@@ -155,10 +155,15 @@ create policy faults_are_for_the_owner_alone on crm_sync.faults
 
 -- sql/crm_sync/04_ledger/related_changes.sql
 
+comment on column crm_sync.related_changes.horizon is
+    '0 from the first look to the next tick, then that one''s id. Transactions older than this may have read the row before its change; looked at once more when all have ended.';
+
 create policy related_changes_are_for_the_owner_alone on crm_sync.related_changes
     using (false);
 
 -- sql/crm_sync/04_ledger/unstored_changes.sql
+
+comment on column crm_sync.unstored_seen.horizon is '0 from the first look to the next tick, then that one''s id. The second look is due when every transaction older than this has ended: a missed change may not be committed yet.';
 
 create policy unstored_seen_is_for_the_owner_alone on crm_sync.unstored_seen
     using (false);
@@ -2091,7 +2096,8 @@ $$;
 
 -- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit.
 -- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
--- that such a transaction wrote and dispatched while the change was still invisible to it.
+-- that such a transaction wrote and dispatched while the change was still invisible to it. They are older than the next
+-- tick, but not than what the first look's snapshot had seen end: the next tick's own id is the horizon.
 
 create or replace function crm_sync._capture_related()
 returns int
@@ -2109,12 +2115,12 @@ begin
     -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
     v_ids := array(select noted.related_change_id from crm_sync.related_changes as noted for update skip locked);
     update crm_sync.related_changes as changes
-    set horizon = pg_snapshot_xmax(pg_current_snapshot())
-    where changes.related_change_id = any (v_ids) and changes.horizon is null;
+    set horizon = case when changes.horizon is null then '0' else pg_current_xact_id() end
+    where changes.related_change_id = any (v_ids) and (changes.horizon is null or changes.horizon = '0');
 
     for v_change in
         select changes.table_name,
-               changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               changes.horizon between '1' and pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
                changes.changed_in,
                max(changes.changed_at) as changed_at,
@@ -2211,7 +2217,7 @@ revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(t
 -- sql/crm_sync/08_reconcile/unstored.sql
 
 -- Looks for changes that capture could not even store. Twice: when the tick hears of them, and once every transaction has
--- ended that may have made one without having committed it.
+-- ended that may have made one without having committed it: those older than the next tick.
 
 create or replace function crm_sync._repair_unstored(p_now timestamptz)
 returns void
@@ -2232,12 +2238,13 @@ begin
     set value = v_value,
         -- The transaction may have begun long before its change was noted.
         changed_since = least(unstored_seen.changed_since, p_now - interval '1 hour'),
-        horizon = pg_snapshot_xmax(pg_current_snapshot())
+        horizon = '0'
     where unstored_seen.value < v_value;
     if found then
         perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
         return;
     end if;
+    update crm_sync.unstored_seen set horizon = pg_current_xact_id() where unstored_seen.horizon = '0';
     update crm_sync.unstored_seen set horizon = null where unstored_seen.horizon <= pg_snapshot_xmin(pg_current_snapshot());
     if found then
         perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));

@@ -18,7 +18,7 @@ alter table crm_sync.unstored_seen enable row level security;
 comment on sequence crm_sync.unstored_changes is 'Moves whenever a change could be neither captured nor stored; the tick then looks for what is missing.';
 comment on table crm_sync.unstored_seen is 'How far the tick has looked after unstored changes.';
 comment on column crm_sync.unstored_seen.changed_since is 'Rows changed since then are looked at once more; null: nothing is due.';
-comment on column crm_sync.unstored_seen.horizon is 'The look is due when every transaction older than this has ended: a missed change may not be committed yet.';
+comment on column crm_sync.unstored_seen.horizon is '0 from the first look to the next tick, then that one''s id. The second look is due when every transaction older than this has ended: a missed change may not be committed yet.';
 
 create policy unstored_seen_is_for_the_owner_alone on crm_sync.unstored_seen
     using (false);

@@ -1,6 +1,7 @@
 -- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit.
 -- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
--- that such a transaction wrote and dispatched while the change was still invisible to it.
+-- that such a transaction wrote and dispatched while the change was still invisible to it. They are older than the next
+-- tick, but not than what the first look's snapshot had seen end: the next tick's own id is the horizon.
 
 create function crm_sync._capture_related()
 returns int
@@ -18,12 +19,12 @@ begin
     -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
     v_ids := array(select noted.related_change_id from crm_sync.related_changes as noted for update skip locked);
     update crm_sync.related_changes as changes
-    set horizon = pg_snapshot_xmax(pg_current_snapshot())
-    where changes.related_change_id = any (v_ids) and changes.horizon is null;
+    set horizon = case when changes.horizon is null then '0' else pg_current_xact_id() end
+    where changes.related_change_id = any (v_ids) and (changes.horizon is null or changes.horizon = '0');
 
     for v_change in
         select changes.table_name,
-               changes.horizon <= pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               changes.horizon between '1' and pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
                changes.changed_in,
                max(changes.changed_at) as changed_at,

@@ -1,5 +1,5 @@
 -- Looks for changes that capture could not even store. Twice: when the tick hears of them, and once every transaction has
--- ended that may have made one without having committed it.
+-- ended that may have made one without having committed it: those older than the next tick.
 
 create function crm_sync._repair_unstored(p_now timestamptz)
 returns void
@@ -20,12 +20,13 @@ begin
     set value = v_value,
         -- The transaction may have begun long before its change was noted.
         changed_since = least(unstored_seen.changed_since, p_now - interval '1 hour'),
-        horizon = pg_snapshot_xmax(pg_current_snapshot())
+        horizon = '0'
     where unstored_seen.value < v_value;
     if found then
         perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
         return;
     end if;
+    update crm_sync.unstored_seen set horizon = pg_current_xact_id() where unstored_seen.horizon = '0';
     update crm_sync.unstored_seen set horizon = null where unstored_seen.horizon <= pg_snapshot_xmin(pg_current_snapshot());
     if found then
         perform crm_sync._repair_quick_tables((select unstored_seen.changed_since from crm_sync.unstored_seen));
