@@ -111,12 +111,11 @@ test("what can be neither captured nor stored is found by the tick", async () =>
   });
 });
 
-test("an operator's open transaction holds up the step that needs its rows, not the tick", async () => {
+test("a table that somebody locks holds up the step that needs it, not the tick", async () => {
   await withSessions(async (application, administrator) => {
     await application.query("insert into leads (email) values ('ada@example.test')");
-    // Under way, and then lost: the tick wants to write that into the row.
-    await administrator.query("delete from net.http_request_queue");
-    await administrator.query("begin; select from crm_sync.deliveries for update");
+    // Under way: the tick looks for its answer.
+    await administrator.query("begin; lock table net._http_response");
     // Under repeatable read a commit leaves it to the tick.
     await application.query(
       "begin isolation level repeatable read; insert into leads (email) values ('eve@example.test'); commit",
