@@ -3,6 +3,10 @@
 -- Until this has ended every tick finds the row locked, and ends at once; one that runs is waited for.
 select from crm_sync.settings for update;
 
+-- It gets an index and then a policy: locked in two steps, a writer that reads it in between and this would wait for each other.
+-- In a block, as the Supabase CLI opens no transaction of its own.
+do $$ begin lock table crm_sync.envelopes in access exclusive mode; end $$;
+
 -- The jobs are a table now, with what each does: _wanted_jobs().
 drop function if exists crm_sync._jobs();
 
@@ -34,7 +38,10 @@ drop function if exists crm_sync._erase_waiting(text, text);
 
 -- Whom capture = 'off' or an origin left out is left out also of what capture could not write.
 -- instead of: create table crm_sync.capture_failures (
-alter table crm_sync.capture_failures add column if not exists left_out text[], add column if not exists left_out_as text;
+alter table crm_sync.capture_failures
+    add column if not exists left_out text[], add column if not exists left_out_as text,
+    -- And it knows its table again, whatever that is called by then.
+    add column if not exists table_oid oid;
 drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text);
 
 -- It says what it drops: _drop_idle().
@@ -98,7 +105,7 @@ revoke all on function crm_sync._attached_tables() from public;
 
 create or replace function crm_sync._capture_failed(
     p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_row_ids text[],
-    p_sql_state text, p_message text, p_left_out text[] default null
+    p_sql_state text, p_message text, p_left_out text[], p_table_oid oid
 )
 returns void
 language plpgsql
@@ -106,7 +113,7 @@ set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
 as $$
 begin
     insert into crm_sync.capture_failures (
-        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, left_out, left_out_as
+        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, left_out, left_out_as, table_oid
     )
     values (
         p_table_name, p_operation, p_row_ids, coalesce(p_old_rows, '[]'), coalesce(p_new_rows, '[]'),
@@ -115,7 +122,8 @@ begin
             when p_left_out is null then null
             when current_setting('crm_sync.capture', true) = 'off' then 'capture_off'
             else 'from_origin'
-        end
+        end,
+        p_table_oid
     );
 exception when others then
     perform nextval('crm_sync.unstored_changes');
@@ -127,10 +135,12 @@ comment on column crm_sync.capture_failures.left_out is 'Destinations that are n
 
 comment on column crm_sync.capture_failures.left_out_as is 'Under which error code their deliveries are cancelled: capture_off, from_origin.';
 
-comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) is
+comment on column crm_sync.capture_failures.table_oid is 'By which the table is known again if it bears another name by then.';
+
+comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[], oid) is
     'Stores a statement''s changes for the tick, or leaves word that it could not.';
 
-revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) from public;
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[], oid) from public;
 
 create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
     using (false);
@@ -745,14 +755,14 @@ begin
                 null,
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm, v_left_out);
+                sqlstate, sqlerrm, v_left_out, tg_relid);
         else
             perform crm_sync._capture_failed(
                 case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
                 (select jsonb_agg(to_jsonb(old)) from old_rows as old),
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm, v_left_out);
+                sqlstate, sqlerrm, v_left_out, tg_relid);
         end if;
     exception when others then
         begin
@@ -1009,9 +1019,7 @@ declare
     v_table_name text;
 begin
     perform crm_sync._one_at_a_time();
-    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
-    from crm_sync._renamed_tables() as renamed
-    where renamed.is_certain;
+    perform crm_sync._follow_all_renames();
     for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;
@@ -1055,6 +1063,11 @@ begin
     perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
         'after update on %s referencing old table as old_rows new table as new_rows');
     perform crm_sync._drop_strange_triggers(p_table_name);
+    -- What waited for this, under the table's name or one that it bore for a while, is captured at once.
+    update crm_sync.capture_failures as failures
+    set table_name = p_table_name, next_retry_at = now()
+    where (failures.table_name = p_table_name and failures.sql_state in ('CS038', 'CS051'))
+       or (failures.table_oid = p_table_name::regclass and not crm_sync._is_table(failures.table_name));
 end;
 $$;
 
@@ -1221,6 +1234,23 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._follow_all_renames()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+begin
+    -- The longest work of all of them first: writers wait for a table that was followed until the last one is.
+    perform from crm_sync.settings where exists (select from crm_sync._renamed_tables()) for no key update;
+    perform crm_sync._rename_in_ledger(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.is_certain;
+    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.is_certain;
+end;
+$$;
+
 create or replace function crm_sync._follow_rename(p_former_name text, p_table_name text)
 returns void
 language plpgsql
@@ -1252,9 +1282,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries set table_name = p_table_name where deliveries.table_name = p_former_name;
-    update crm_sync.capture_failures as failures
-    set table_name = p_table_name, next_retry_at = now()
-    where failures.table_name in (p_former_name, p_table_name);
+    update crm_sync.capture_failures as failures set table_name = p_table_name where failures.table_name = p_former_name;
     update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
 end;
 $$;
@@ -1376,6 +1404,15 @@ begin
     if v_renamed is not null then
         raise exception '% was attached as %', v_renamed, v_former using errcode = 'CS051', hint = 'select crm_sync.reattach();';
     end if;
+    select crm_sync._table_name(classes.oid), failures.table_name into v_renamed, v_former
+    from crm_sync.capture_failures as failures
+    join pg_catalog.pg_class as classes on classes.oid = failures.table_oid
+    where not crm_sync._is_table(failures.table_name)
+    limit 1;
+    if v_renamed is not null then
+        raise exception 'what was written to % while it was called % is still to be captured', v_renamed, v_former
+            using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
 end;
 $$;
 
@@ -1404,10 +1441,12 @@ comment on function crm_sync._renamed_tables() is 'Attached names that no table 
 
 comment on function crm_sync._follow_if_renamed(regclass) is 'Where a table was attached by another name, that is its own now.';
 
+comment on function crm_sync._follow_all_renames() is 'The same for all tables that were renamed.';
+
 comment on function crm_sync._follow_rename(text, text) is
     'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
 
-comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
+comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it.';
 
 comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose expressions named the old name, as for has_fired().';
 
@@ -1418,13 +1457,13 @@ comment on function crm_sync._drop_strange_triggers(text) is
 
 comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
 
-comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while the table, or any, is still attached by a name that it bore before.';
+comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while the table, or any, is still attached by a name that it bore before, or was written to under one.';
 
 comment on function crm_sync._refuse_former_name(text, oid) is
     'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
 
 revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(),
-    crm_sync._follow_if_renamed(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
+    crm_sync._follow_if_renamed(regclass), crm_sync._follow_all_renames(), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
     crm_sync._rename_attachments(text, text), crm_sync._strange_triggers(text), crm_sync._drop_strange_triggers(text),
     crm_sync._drop_generated(text, text[]),
     crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;

@@ -14,7 +14,8 @@ create table crm_sync.capture_failures (
     next_retry_at       timestamptz  not null default now(),
     failed_at           timestamptz  not null default clock_timestamp(),
     left_out            text[],
-    left_out_as         text
+    left_out_as         text,
+    table_oid           oid
 );
 
 create index capture_failures_due_idx on crm_sync.capture_failures (next_retry_at);
@@ -23,7 +24,7 @@ alter table crm_sync.capture_failures enable row level security;
 
 create function crm_sync._capture_failed(
     p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_row_ids text[],
-    p_sql_state text, p_message text, p_left_out text[] default null
+    p_sql_state text, p_message text, p_left_out text[], p_table_oid oid
 )
 returns void
 language plpgsql
@@ -31,7 +32,7 @@ set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
 as $$
 begin
     insert into crm_sync.capture_failures (
-        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, left_out, left_out_as
+        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, left_out, left_out_as, table_oid
     )
     values (
         p_table_name, p_operation, p_row_ids, coalesce(p_old_rows, '[]'), coalesce(p_new_rows, '[]'),
@@ -40,7 +41,8 @@ begin
             when p_left_out is null then null
             when current_setting('crm_sync.capture', true) = 'off' then 'capture_off'
             else 'from_origin'
-        end
+        end,
+        p_table_oid
     );
 exception when others then
     perform nextval('crm_sync.unstored_changes');
@@ -53,10 +55,11 @@ comment on table crm_sync.capture_failures is
 comment on column crm_sync.capture_failures.new_rows is 'The changed rows, as the statement left them; whole, because a condition may use any column.';
 comment on column crm_sync.capture_failures.left_out is 'Destinations that are not told, by crm_sync.capture or crm_sync.origin of the transaction; null: all are.';
 comment on column crm_sync.capture_failures.left_out_as is 'Under which error code their deliveries are cancelled: capture_off, from_origin.';
-comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) is
+comment on column crm_sync.capture_failures.table_oid is 'By which the table is known again if it bears another name by then.';
+comment on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[], oid) is
     'Stores a statement''s changes for the tick, or leaves word that it could not.';
 
-revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) from public;
+revoke all on function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[], oid) from public;
 
 create policy capture_failures_are_for_the_owner_alone on crm_sync.capture_failures
     using (false);

@@ -122,14 +122,14 @@ begin
                 null,
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm, v_left_out);
+                sqlstate, sqlerrm, v_left_out, tg_relid);
         else
             perform crm_sync._capture_failed(
                 case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
                 (select jsonb_agg(to_jsonb(old)) from old_rows as old),
                 (select jsonb_agg(to_jsonb(new)) from new_rows as new),
                 (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm, v_left_out);
+                sqlstate, sqlerrm, v_left_out, tg_relid);
         end if;
     exception when others then
         begin

@@ -9,9 +9,7 @@ declare
     v_table_name text;
 begin
     perform crm_sync._one_at_a_time();
-    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
-    from crm_sync._renamed_tables() as renamed
-    where renamed.is_certain;
+    perform crm_sync._follow_all_renames();
     for v_table_name in select * from crm_sync._attached_tables() loop
         perform crm_sync._reattach_table(v_table_name);
         return next v_table_name;
@@ -55,6 +53,11 @@ begin
     perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
         'after update on %s referencing old table as old_rows new table as new_rows');
     perform crm_sync._drop_strange_triggers(p_table_name);
+    -- What waited for this, under the table's name or one that it bore for a while, is captured at once.
+    update crm_sync.capture_failures as failures
+    set table_name = p_table_name, next_retry_at = now()
+    where (failures.table_name = p_table_name and failures.sql_state in ('CS038', 'CS051'))
+       or (failures.table_oid = p_table_name::regclass and not crm_sync._is_table(failures.table_name));
 end;
 $$;
 

@@ -65,6 +65,23 @@ begin
 end;
 $$;
 
+create function crm_sync._follow_all_renames()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+begin
+    -- The longest work of all of them first: writers wait for a table that was followed until the last one is.
+    perform from crm_sync.settings where exists (select from crm_sync._renamed_tables()) for no key update;
+    perform crm_sync._rename_in_ledger(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.is_certain;
+    perform crm_sync._follow_rename(renamed.former_name, renamed.table_name)
+    from crm_sync._renamed_tables() as renamed
+    where renamed.is_certain;
+end;
+$$;
+
 create function crm_sync._follow_rename(p_former_name text, p_table_name text)
 returns void
 language plpgsql
@@ -96,9 +113,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     update crm_sync.deliveries set table_name = p_table_name where deliveries.table_name = p_former_name;
-    update crm_sync.capture_failures as failures
-    set table_name = p_table_name, next_retry_at = now()
-    where failures.table_name in (p_former_name, p_table_name);
+    update crm_sync.capture_failures as failures set table_name = p_table_name where failures.table_name = p_former_name;
     update crm_sync.related_changes as changes set table_name = p_table_name where changes.table_name = p_former_name;
 end;
 $$;
@@ -220,6 +235,15 @@ begin
     if v_renamed is not null then
         raise exception '% was attached as %', v_renamed, v_former using errcode = 'CS051', hint = 'select crm_sync.reattach();';
     end if;
+    select crm_sync._table_name(classes.oid), failures.table_name into v_renamed, v_former
+    from crm_sync.capture_failures as failures
+    join pg_catalog.pg_class as classes on classes.oid = failures.table_oid
+    where not crm_sync._is_table(failures.table_name)
+    limit 1;
+    if v_renamed is not null then
+        raise exception 'what was written to % while it was called % is still to be captured', v_renamed, v_former
+            using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
 end;
 $$;
 
@@ -244,20 +268,21 @@ comment on function crm_sync._capture_triggers() is 'Every trigger of capture, b
 comment on function crm_sync._is_table(text) is 'Whether a table, also a partitioned one, bears this name: a view does not count.';
 comment on function crm_sync._renamed_tables() is 'Attached names that no table bears any more, with the tables that have their triggers; is_certain: there is only one.';
 comment on function crm_sync._follow_if_renamed(regclass) is 'Where a table was attached by another name, that is its own now.';
+comment on function crm_sync._follow_all_renames() is 'The same for all tables that were renamed.';
 comment on function crm_sync._follow_rename(text, text) is
     'What is attached, captured and told of a table goes on under its new name. Each row of its ledger is written once: some 15 s a million, and ticks wait.';
-comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it; what capture could not write is tried again at once.';
+comment on function crm_sync._rename_in_ledger(text, text) is 'The ledger''s part of it.';
 comment on function crm_sync._rename_attachments(text, text) is 'The attachments'' part of it; returns the tables whose expressions named the old name, as for has_fired().';
 comment on function crm_sync._strange_triggers(text) is 'Triggers of capture of another name on this table, and those of this name on another.';
 comment on function crm_sync._drop_strange_triggers(text) is
     'Drops triggers of capture that a rename has left on the wrong table, or under another name. Warns (CS052) of a table from which nothing is captured then.';
 comment on function crm_sync._drop_generated(text, text[]) is 'Drops the functions generated for a table and these routes.';
-comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while the table, or any, is still attached by a name that it bore before.';
+comment on function crm_sync._require_followed(regclass) is 'Raises CS051 while the table, or any, is still attached by a name that it bore before, or was written to under one.';
 comment on function crm_sync._refuse_former_name(text, oid) is
     'For a capture function that a table of another name calls. Raises CS051: what is written is kept for reattach(); unless a view bears the name.';
 
 revoke all on function crm_sync._capture_triggers(), crm_sync._is_table(text), crm_sync._renamed_tables(),
-    crm_sync._follow_if_renamed(regclass), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
+    crm_sync._follow_if_renamed(regclass), crm_sync._follow_all_renames(), crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text),
     crm_sync._rename_attachments(text, text), crm_sync._strange_triggers(text), crm_sync._drop_strange_triggers(text),
     crm_sync._drop_generated(text, text[]),
     crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;

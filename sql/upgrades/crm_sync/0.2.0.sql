@@ -1,3 +1,7 @@
+-- It gets an index and then a policy: locked in two steps, a writer that reads it in between and this would wait for each other.
+-- In a block, as the Supabase CLI opens no transaction of its own.
+do $$ begin lock table crm_sync.envelopes in access exclusive mode; end $$;
+
 -- The jobs are a table now, with what each does: _wanted_jobs().
 drop function if exists crm_sync._jobs();
 
@@ -29,7 +33,10 @@ drop function if exists crm_sync._erase_waiting(text, text);
 
 -- Whom capture = 'off' or an origin left out is left out also of what capture could not write.
 -- instead of: create table crm_sync.capture_failures (
-alter table crm_sync.capture_failures add column if not exists left_out text[], add column if not exists left_out_as text;
+alter table crm_sync.capture_failures
+    add column if not exists left_out text[], add column if not exists left_out_as text,
+    -- And it knows its table again, whatever that is called by then.
+    add column if not exists table_oid oid;
 drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text);
 
 -- It says what it drops: _drop_idle().

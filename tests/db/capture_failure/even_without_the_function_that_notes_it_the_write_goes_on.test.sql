@@ -3,7 +3,7 @@ set local search_path = public, extensions;
 select plan(4);
 
 alter function crm_sync._last_is_dead(text, text, text) rename to gone;
-alter function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[]) rename to gone_too;
+alter function crm_sync._capture_failed(text, text, jsonb, jsonb, text[], text, text, text[], oid) rename to gone_too;
 insert into orders (id, quantity, status) values ('50000000-0000-4000-8000-000000000001', 1, 'draft');
 create temporary table before on commit drop as select case when is_called then last_value else 0 end as count from crm_sync.unstored_changes;
 select lives_ok($$update orders set status = 'confirmed'$$, 'half of an upgrade is in place, say');
