@@ -54,7 +54,9 @@ try {
     recursive: true,
     filter: (path) => !path.endsWith("database.types.ts"),
   });
-  console.log(`kept ${version} in ${fixtureFolder(version)}`);
+  console.log(
+    `kept ${version} in ${fixtureFolder(version)}; npm test in five minutes, when the request in its queue is signed too long ago`,
+  );
 } finally {
   await stack.stop();
   rmSync(dataDir, { recursive: true });
