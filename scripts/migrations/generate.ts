@@ -6,7 +6,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Part, ROOT, sqlFiles } from "../sql-files.ts";
-import { currentVersion, nameOf, type Release, readMigrations, readReleases } from "./releases.ts";
+import {
+  currentVersion,
+  nameOf,
+  type Release,
+  readMigrations,
+  readReleases,
+  sha256Of,
+} from "./releases.ts";
 import { repeatable, type Statement, statementsOf } from "./statements.ts";
 
 /** How the names of a part's migrations begin, behind the stamp. */
@@ -40,7 +47,8 @@ export function generateMigrations(): Wanted {
     const before = released
       .filter((file) => nameOf(file).startsWith(name))
       .map((file) => committed.get(file) ?? "");
-    const upgrade = upgradeOf(part, before, handWritten(part, version));
+    const byHand = newest.version === version ? null : handWritten(part, version);
+    const upgrade = upgradeOf(part, before, byHand);
     if (upgrade === null) continue;
     if (newest.version === version) {
       throw new Error(
@@ -63,41 +71,55 @@ function upgradeOf(
   before: string[],
   handWritten: string | null,
 ): { text: string; byHand: string[] } | null {
-  const { texts, objects } = statementsReleased(before);
+  const { texts, objects, done } = statementsReleased(before);
   const changed = sqlFiles(part).flatMap((file) =>
     statementsOf(readFileSync(join(ROOT, file), "utf8"))
       .filter(({ text, object }) => (object ? objects.get(object) !== text : !texts.has(text)))
+      .filter(({ text }) => !done.has(sha256Of(text)))
       .map((statement) => ({ file, statement })),
   );
   if (changed.length === 0 && handWritten === null) return null;
   const sections = new Map<string, string[]>();
+  const dealtWith: string[] = [];
   const byHand: string[] = [];
   for (const { file, statement } of changed) {
     const isNew = statement.object !== null && !objects.has(statement.object);
     const again = repeatable(statement, isNew);
     if (again === null) {
-      if (!isDealtWith(statement, handWritten)) byHand.push(`${file}: ${firstLineOf(statement)}`);
+      if (isDealtWith(statement, handWritten))
+        dealtWith.push(`\n-- ${DONE} ${sha256Of(statement.text)}: ${firstLineOf(statement)}\n`);
+      else byHand.push(`${file}: ${firstLineOf(statement)}`);
     } else sections.set(file, [...(sections.get(file) ?? []), `${again};`]);
   }
   const parts = [...sections].map(([file, lines]) => `\n-- ${file}\n\n${lines.join("\n\n")}\n`);
   const text = [
     part === "crm_sync" ? TICKS_STAND_ASIDE : "",
     handWritten === null ? "" : `\n${handWritten.trim()}\n`,
+    ...dealtWith,
     ...parts,
     part === "crm_sync" ? "\nselect crm_sync._finish_upgrade();\n" : "",
   ].join("");
   return { text, byHand };
 }
 
+/** In a migration: what is written by hand makes of an older release what this statement, by its SHA-256, would have made. */
+const DONE = "Done by hand, SHA-256";
+
 function statementsReleased(migrations: string[]): {
   texts: Set<string>;
   objects: Map<string, string>;
+  done: Set<string>;
 } {
   const statements = migrations.flatMap(statementsOf);
   return {
     texts: new Set(statements.map(({ text }) => text)),
     objects: new Map(
       statements.flatMap(({ object, text }) => (object ? [[object, text] as const] : [])),
+    ),
+    done: new Set(
+      migrations.flatMap((text) =>
+        [...text.matchAll(new RegExp(`^-- ${DONE} (\\w+):`, "gm"))].map(([, hash]) => `${hash}`),
+      ),
     ),
   };
 }

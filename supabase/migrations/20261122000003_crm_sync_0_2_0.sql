@@ -47,6 +47,8 @@ drop function if exists crm_sync._capture_failed(text, text, jsonb, jsonb, text[
 -- It says what it drops: _drop_idle().
 drop function if exists crm_sync._take_off(text);
 
+-- Done by hand, SHA-256 151478de2da39b699471efed22a504456c1626fd21b8c8fe344365aa2c1892e0: create table crm_sync.capture_failures (
+
 -- sql/crm_sync/01_setup/version.sql
 
 -- Which release this is: package.json has the same, and a check compares them.
