@@ -10,8 +10,8 @@ export default defineConfig({
           name: "integration",
           include: ["tests/{integration,upgrade}/**/*.test.ts"],
           exclude: ["tests/integration/end-to-end/**"],
-          // Each file has servers of its own, and waits for them half of the time.
-          maxWorkers: 3,
+          // Each file has servers of its own, and mostly waits for them.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
