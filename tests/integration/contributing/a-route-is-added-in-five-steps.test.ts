@@ -164,6 +164,8 @@ grant select, insert, update, delete on public.quotes to service_role;`,
     "run",
     "--project",
     "unit",
+    // Other suites go on beside it.
+    "--testTimeout=120000",
     "tests/unit/function",
     "tests/unit/receiver",
   );
