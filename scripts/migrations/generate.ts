@@ -47,8 +47,8 @@ export function generateMigrations(): Wanted {
     const before = released
       .filter((file) => nameOf(file).startsWith(name))
       .map((file) => committed.get(file) ?? "");
-    const byHand = newest.version === version ? null : handWritten(part, version);
-    const upgrade = upgradeOf(part, before, byHand);
+    const text = newest.version === version ? null : handWritten(part, version);
+    const upgrade = upgradeOf(part, before, text);
     if (upgrade === null) continue;
     if (newest.version === version) {
       throw new Error(

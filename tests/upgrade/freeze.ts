@@ -54,9 +54,7 @@ try {
     recursive: true,
     filter: (path) => !path.endsWith("database.types.ts"),
   });
-  console.log(
-    `kept ${version} in ${fixtureFolder(version)}; npm test in five minutes, when the request in its queue is signed too long ago`,
-  );
+  console.log(`kept ${version} in ${fixtureFolder(version)}`);
 } finally {
   await stack.stop();
   rmSync(dataDir, { recursive: true });
