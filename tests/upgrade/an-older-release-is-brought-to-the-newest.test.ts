@@ -57,6 +57,7 @@ describe.each(frozenVersions())("%s", (version) => {
       for (const sql of [
         "select route, kind, destination, position, test_record from crm_sync.routes order by position",
         "select jobname, schedule, command from cron.job order by jobname",
+        "select table_name, route, attached_table::text from crm_sync.attachments order by 1, 2",
         ...SETTINGS.map((table) => `select count(*) from crm_sync.${table}`),
       ]) {
         expect((await client.query(sql)).rows, sql).toEqual((await fresh.query(sql)).rows);

@@ -10,6 +10,7 @@ create table crm_sync.attachments (
     transition    text         not null default 'true',
     joined        text,
     attached_at   timestamptz  not null default clock_timestamp(),
+    attached_table  regclass,
     primary key (table_name, route)
 );
 
@@ -39,6 +40,8 @@ comment on column crm_sync.attachments.ordering_key is 'SQL text over new.';
 comment on column crm_sync.attachments.condition is 'SQL boolean over new: the route is about this row as it is now.';
 comment on column crm_sync.attachments.transition is 'SQL boolean over new and old (all null on insert): what must have happened for the route to fire.';
 comment on column crm_sync.attachments.joined is 'SQL jsonb object over this (the row): what the record takes from other tables, read at the first claim.';
+comment on column crm_sync.attachments.attached_table is
+    'The table that bore the name at the last attach() or reattach(), whatever it is called now; null: not known. A dump holds its name, not its oid.';
 comment on table crm_sync.related_attachments is 'Tables whose change is a change of other tables'' rows, as a customer''s is of their requests.';
 comment on column crm_sync.related_attachments.affected is 'SQL query over new: primary keys, as text, of the affected rows of target_table.';
 

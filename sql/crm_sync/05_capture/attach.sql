@@ -29,8 +29,13 @@ begin
     perform crm_sync._require_route(p_route);
     perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
     perform crm_sync._follow_if_renamed(p_table);
-    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined)
-    values (crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined)
+    perform crm_sync._take_place(crm_sync._table_name(p_table));
+    insert into crm_sync.attachments (
+        table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_table
+    )
+    values (
+        crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined, p_table
+    )
     on conflict (table_name, route) do update
     set watched = excluded.watched, columns = excluded.columns, ordering_key = excluded.ordering_key,
         condition = excluded.condition, transition = excluded.transition, joined = excluded.joined

@@ -8,21 +8,7 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_table  regclass := p_attachment.table_name::regclass;
-    v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
-    v_record text := 'deliveries.record';
-    v_key    text := 'deliveries.ordering_key';
-    v_source text := case when p_attachment.joined is null then '' else format(
-        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_attachment.table_name) end;
 begin
-    if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
-        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
-                           crm_sync._columns_sql(p_attachment.columns, 'this'));
-        v_source := format('join %s as this on %s', p_attachment.table_name,
-                           crm_sync._row_matches_sql(v_table, 'this', 'deliveries.row_id'));
-        v_key := format('(select (%s)::text from (select this.*) as new)', p_attachment.ordering_key);
-    end if;
     return format(
         $sql$
 create or replace function crm_sync.%I(p_delivery_ids bigint[])
@@ -39,15 +25,41 @@ $sql$,
 #variable_conflict use_column
 begin
     return query
-    select deliveries.delivery_id,
+    %s;
+end;
+$body$,
+            crm_sync._record_sql(p_attachment, p_attachment.table_name, 'p_delivery_ids')));
+end;
+$$;
+
+create function crm_sync._record_sql(p_attachment crm_sync.attachments, p_table_name text, p_ids text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
+    v_record text := 'deliveries.record';
+    v_key    text := 'deliveries.ordering_key';
+    v_source text := case when p_attachment.joined is null then '' else format(
+        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_table_name) end;
+begin
+    if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'this'));
+        v_source := format('join %s as this on %s', p_table_name,
+                           crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'deliveries.row_id'));
+        v_key := format('(select (%s)::text from (select this.*) as new)', p_attachment.ordering_key);
+    end if;
+    return format(
+        $sql$select deliveries.delivery_id,
            %1$s%2$s,
            %3$s
     from crm_sync.deliveries
     %4$s
-    where deliveries.delivery_id = any (p_delivery_ids);
-end;
-$body$,
-            v_record, v_joined, v_key, v_source));
+    where deliveries.delivery_id = any (%5$s)$sql$,
+        v_record, v_joined, v_key, v_source, p_ids);
 end;
 $$;
 
@@ -92,5 +104,8 @@ $$;
 
 comment on function crm_sync._records_function_sql() is 'SQL text of the function that calls the record function of a table and route.';
 comment on function crm_sync._record_function_sql(crm_sync.attachments) is 'SQL text of the function that builds the records of one table and route.';
+comment on function crm_sync._record_sql(crm_sync.attachments, text, text) is
+    'SQL query: the records of deliveries, and the keys of what they tell, from the table of this name.';
 
-revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._records_function_sql() from public;
+revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._record_sql(crm_sync.attachments, text, text),
+    crm_sync._records_function_sql() from public;

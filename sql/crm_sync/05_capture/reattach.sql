@@ -34,6 +34,7 @@ begin
                  where renamed.former_name = p_table_name),
                 format('select crm_sync.forget(%L);', p_table_name));
     end if;
+    perform crm_sync._take_place(p_table_name);
     for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
         perform crm_sync._create_generated(
             crm_sync._generated_name('record', p_table_name, v_attachment.route),

@@ -129,9 +129,10 @@ declare
     v_others text[];
 begin
     -- What the new name was attached with since counts.
-    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_at)
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_at,
+                                      attached_table)
     select p_table_name, former.route, former.watched, former.columns, former.ordering_key, former.condition, former.transition,
-           former.joined, former.attached_at
+           former.joined, former.attached_at, former.attached_table
     from crm_sync.attachments as former
     where former.table_name = p_former_name
     on conflict (table_name, route) do update set attached_at = least(attachments.attached_at, excluded.attached_at);

@@ -24,6 +24,7 @@ begin
             continue;
         end if;
         begin
+            perform crm_sync._require_in_place(v_group.table_name, v_group.route);
             return query
                 select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null
                 from unnest(v_group.delivery_ids) as ids (delivery_id)

@@ -1,0 +1,392 @@
+-- Generated from sql/crm_sync/ by npm run migrations: from 0.2.0 to 0.3.0. Change the source, not this file.
+
+-- Until this has ended every tick finds the row locked, and ends at once; one that runs is waited for.
+select from crm_sync.settings for update;
+
+-- Which table bears an attached name is known from now on. The migration ends with a reattach(), which notes it.
+-- instead of: create table crm_sync.attachments (
+alter table crm_sync.attachments add column if not exists attached_table regclass;
+
+-- Done by hand, SHA-256 21fa9efa036a6848b170c2b3c57017ccbaddd6ec80e4883e17e0300b48f301ee: create table crm_sync.attachments (
+
+-- sql/crm_sync/01_setup/version.sql
+
+-- Which release this is: package.json has the same, and a check compares them.
+
+create or replace function crm_sync.version()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select '0.3.0'
+$$;
+
+-- sql/crm_sync/03_routes/routes_of_tables.sql
+
+comment on column crm_sync.attachments.attached_table is
+    'The table that bore the name at the last attach() or reattach(), whatever it is called now; null: not known. A dump holds its name, not its oid.';
+
+-- sql/crm_sync/05_capture/attach.sql
+
+-- attach(), attach_related(): put capture on a table, for its own rows' sake or for others'.
+-- Lock order: _one_at_a_time(), attachments, the table: share row exclusive while its triggers are made, access exclusive
+-- while they are dropped; asked for five times, 0.6 s each.
+
+create or replace function crm_sync.attach(
+    p_table        regclass,
+    p_route        text,
+    p_watched      text[],
+    p_ordering_key text,
+    p_condition    text default 'true',
+    p_transition   text default 'true',
+    p_columns      text[] default null,
+    p_joined       text default null
+)
+returns crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_columns    text[] := coalesce(
+        p_columns,
+        (select array_agg(keys.column_name) from crm_sync._primary_key(p_table) as keys
+         where keys.column_name <> all (p_watched)) || p_watched,
+        p_watched);
+    v_attachment crm_sync.attachments;
+begin
+    perform crm_sync._one_at_a_time();
+    perform crm_sync._require_attachable(p_table, p_watched, v_columns);
+    perform crm_sync._require_route(p_route);
+    perform crm_sync._warn_of_parts(p_table, 'Other rows find_missing() finds, by updated_at or created_at, and repair_missing() sends.');
+    perform crm_sync._follow_if_renamed(p_table);
+    perform crm_sync._take_place(crm_sync._table_name(p_table));
+    insert into crm_sync.attachments (
+        table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_table
+    )
+    values (
+        crm_sync._table_name(p_table), p_route, p_watched, v_columns, p_ordering_key, p_condition, p_transition, p_joined, p_table
+    )
+    on conflict (table_name, route) do update
+    set watched = excluded.watched, columns = excluded.columns, ordering_key = excluded.ordering_key,
+        condition = excluded.condition, transition = excluded.transition, joined = excluded.joined
+    returning * into v_attachment;
+    perform crm_sync._reattach_table(v_attachment.table_name);
+    perform crm_sync._require_evaluable(v_attachment.table_name);
+    return v_attachment;
+end;
+$$;
+
+-- sql/crm_sync/05_capture/function_record.sql
+
+-- The text of the function that builds a route's records, called at the first claim.
+-- State route: from the row as it now is, with the ordering key that it now has; no row, no record. Event route: from the
+-- row as captured; unless it takes something from other tables it asks no table at all, and outlives its own.
+
+create or replace function crm_sync._record_function_sql(p_attachment crm_sync.attachments)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        $sql$
+create or replace function crm_sync.%I(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, ordering_key text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+%s
+as %L;
+$sql$,
+        crm_sync._generated_name('record', p_attachment.table_name, p_attachment.route),
+        crm_sync._pins_sql(),
+        format(
+            $body$
+#variable_conflict use_column
+begin
+    return query
+    %s;
+end;
+$body$,
+            crm_sync._record_sql(p_attachment, p_attachment.table_name, 'p_delivery_ids')));
+end;
+$$;
+
+create or replace function crm_sync._record_sql(p_attachment crm_sync.attachments, p_table_name text, p_ids text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
+    v_record text := 'deliveries.record';
+    v_key    text := 'deliveries.ordering_key';
+    v_source text := case when p_attachment.joined is null then '' else format(
+        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_table_name) end;
+begin
+    if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
+        v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
+                           crm_sync._columns_sql(p_attachment.columns, 'this'));
+        v_source := format('join %s as this on %s', p_table_name,
+                           crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'deliveries.row_id'));
+        v_key := format('(select (%s)::text from (select this.*) as new)', p_attachment.ordering_key);
+    end if;
+    return format(
+        $sql$select deliveries.delivery_id,
+           %1$s%2$s,
+           %3$s
+    from crm_sync.deliveries
+    %4$s
+    where deliveries.delivery_id = any (%5$s)$sql$,
+        v_record, v_joined, v_key, v_source, p_ids);
+end;
+$$;
+
+comment on function crm_sync._record_sql(crm_sync.attachments, text, text) is
+    'SQL query: the records of deliveries, and the keys of what they tell, from the table of this name.';
+
+revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._record_sql(crm_sync.attachments, text, text),
+    crm_sync._records_function_sql() from public;
+
+-- sql/crm_sync/05_capture/reattach.sql
+
+create or replace function crm_sync._reattach_table(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '3s'
+as $$
+declare
+    v_attachment crm_sync.attachments;
+begin
+    perform crm_sync._one_at_a_time();
+    if not crm_sync._is_table(p_table_name) then
+        raise exception '% is gone', p_table_name
+            using errcode = '42P01', hint = coalesce(
+                (select 'Which of these is it now? Attach that one: ' || string_agg(renamed.table_name, ', ' order by renamed.table_name)
+                 from crm_sync._renamed_tables() as renamed
+                 where renamed.former_name = p_table_name),
+                format('select crm_sync.forget(%L);', p_table_name));
+    end if;
+    perform crm_sync._take_place(p_table_name);
+    for v_attachment in select * from crm_sync.attachments where attachments.table_name = p_table_name loop
+        perform crm_sync._create_generated(
+            crm_sync._generated_name('record', p_table_name, v_attachment.route),
+            crm_sync._record_function_sql(v_attachment));
+    end loop;
+    perform crm_sync._create_generated('_records', crm_sync._records_function_sql());
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('recapture', p_table_name), crm_sync._recapture_function_sql(p_table_name));
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('related', p_table_name), crm_sync._related_function_sql(p_table_name));
+    perform crm_sync._create_generated(
+        crm_sync._generated_name('capture', p_table_name), crm_sync._capture_function_sql(p_table_name));
+    if exists (select from crm_sync.attachments where attachments.table_name = p_table_name) then
+        perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_insert',
+            'after insert on %s referencing new table as new_rows');
+    end if;
+    perform crm_sync._create_trigger(p_table_name, 'crm_sync_capture_update',
+        'after update on %s referencing old table as old_rows new table as new_rows');
+    perform crm_sync._drop_strange_triggers(p_table_name);
+    -- What waited for this, under the table's name or one that it bore for a while, is captured at once.
+    update crm_sync.capture_failures as failures
+    set table_name = p_table_name, next_retry_at = now()
+    where (failures.table_name = p_table_name and failures.sql_state in ('CS038', 'CS051'))
+       or (failures.table_oid = p_table_name::regclass and not crm_sync._is_table(failures.table_name));
+end;
+$$;
+
+-- sql/crm_sync/05_capture/renamed.sql
+
+create or replace function crm_sync._rename_attachments(p_former_name text, p_table_name text)
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_former text := quote_literal(p_former_name);
+    v_new    text := quote_literal(p_table_name);
+    v_others text[];
+begin
+    -- What the new name was attached with since counts.
+    insert into crm_sync.attachments (table_name, route, watched, columns, ordering_key, condition, transition, joined, attached_at,
+                                      attached_table)
+    select p_table_name, former.route, former.watched, former.columns, former.ordering_key, former.condition, former.transition,
+           former.joined, former.attached_at, former.attached_table
+    from crm_sync.attachments as former
+    where former.table_name = p_former_name
+    on conflict (table_name, route) do update set attached_at = least(attachments.attached_at, excluded.attached_at);
+    update crm_sync.related_attachments as related set target_table = p_table_name where related.target_table = p_former_name;
+    insert into crm_sync.related_attachments (table_name, route, target_table, watched, affected, attached_at)
+    select p_table_name, former.route, former.target_table, former.watched, former.affected, former.attached_at
+    from crm_sync.related_attachments as former
+    where former.table_name = p_former_name
+    on conflict (table_name, route) do nothing;
+    delete from crm_sync.related_attachments as related where related.table_name = p_former_name;
+    delete from crm_sync.attachments where attachments.table_name = p_former_name;
+    -- Asked by the old name has_fired() would not know that a row was told of, and it would be told twice. Where the quoted
+    -- name stands tells nothing: a call can be written in many ways.
+    with mended as (
+        update crm_sync.attachments
+        set condition = replace(attachments.condition, v_former, v_new),
+            transition = replace(attachments.transition, v_former, v_new),
+            joined = replace(attachments.joined, v_former, v_new)
+        where strpos(concat(attachments.condition, attachments.transition, attachments.joined), v_former) > 0
+        returning attachments.table_name
+    )
+    select array_agg(distinct mended.table_name) into v_others from mended;
+    return v_others;
+end;
+$$;
+
+-- sql/crm_sync/05_capture/replaced.sql
+
+-- Another table bears the name that one was attached by, and that one is still there: what waits to be read was written
+-- to the other. It waits until reattach(), or attach(), and is read there before the name means the new table.
+
+create or replace function crm_sync._replaced_table(p_table_name text, p_route text)
+returns regclass
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Behind a view of its name a table is read as ever. An event has its values.
+    return (
+        select attachments.attached_table
+        from crm_sync.attachments
+        join crm_sync.routes on routes.route = attachments.route and routes.kind = 'state'
+        where attachments.table_name = p_table_name and attachments.route = p_route
+          and attachments.attached_table <> to_regclass(p_table_name)
+          and crm_sync._is_table(p_table_name)
+          and exists (select from pg_catalog.pg_class as classes where classes.oid = attachments.attached_table)
+    );
+end;
+$$;
+
+create or replace function crm_sync._require_in_place(p_table_name text, p_route text)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_replaced regclass := crm_sync._replaced_table(p_table_name, p_route);
+begin
+    if v_replaced is not null then
+        raise exception '% was attached when % was called so', p_table_name, crm_sync._table_name(v_replaced)
+            using errcode = 'CS051', hint = 'select crm_sync.reattach();';
+    end if;
+end;
+$$;
+
+create or replace function crm_sync._take_place(p_table_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_attachment crm_sync.attachments;
+begin
+    for v_attachment in
+        select * from crm_sync.attachments
+        where attachments.table_name = p_table_name
+          and attachments.attached_table is distinct from to_regclass(p_table_name)
+    loop
+        if crm_sync._replaced_table(p_table_name, v_attachment.route) is not null then
+            perform crm_sync._read_waiting(v_attachment);
+        end if;
+    end loop;
+    update crm_sync.attachments
+    set attached_table = to_regclass(p_table_name)
+    where attachments.table_name = p_table_name and attachments.attached_table is distinct from to_regclass(p_table_name);
+end;
+$$;
+
+create or replace function crm_sync._read_waiting(p_attachment crm_sync.attachments)
+returns void
+language plpgsql
+-- As records are built.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+begin
+    -- As a claim that sent nothing leaves it: in front of its key. What has no row there may have been moved to the table that
+    -- bears the name now, and is read from that.
+    execute format(
+        $sql$
+        update crm_sync.deliveries
+        set record = built.record, ordering_key = built.ordering_key,
+            claimed_at = $2, claimed_snapshot = pg_current_snapshot()
+        from (%s) as built (delivery_id, record, ordering_key)
+        where deliveries.delivery_id = built.delivery_id and deliveries.status = 'pending' and deliveries.claimed_at is null
+        $sql$,
+        crm_sync._record_sql(p_attachment, crm_sync._table_name(p_attachment.attached_table), '$1'))
+    using array(
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.table_name = p_attachment.table_name and deliveries.route = p_attachment.route
+          and deliveries.status = 'pending' and deliveries.claimed_at is null
+    ), clock_timestamp();
+end;
+$$;
+
+comment on function crm_sync._replaced_table(text, text) is
+    'The table that a state route was attached to by this name, where another bears the name now; null: none, or it is gone.';
+
+comment on function crm_sync._require_in_place(text, text) is 'Raises CS051 where what waits was written to a table of another name by now: another''s row of the same id would be told.';
+
+comment on function crm_sync._take_place(text) is 'What waits is read from the tables that bore the name until now; from now on the one that bears it counts.';
+
+comment on function crm_sync._read_waiting(crm_sync.attachments) is 'Freezes the records of what waits for its first claim, read from the table that was attached.';
+
+revoke all on function crm_sync._replaced_table(text, text), crm_sync._require_in_place(text, text), crm_sync._take_place(text),
+    crm_sync._read_waiting(crm_sync.attachments) from public;
+
+-- sql/crm_sync/06_dispatch/build_records.sql
+
+-- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own:
+-- a table that was changed under us holds up its own deliveries and no others.
+
+create or replace function crm_sync._build_records(p_delivery_ids bigint[])
+returns table (delivery_id bigint, record jsonb, ordering_key text, is_gone boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_group record;
+begin
+    for v_group in
+        select deliveries.route, deliveries.table_name, deliveries.claimed_at is not null as is_frozen,
+               array_agg(deliveries.delivery_id) as delivery_ids
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.route, deliveries.table_name, deliveries.claimed_at is not null
+    loop
+        if v_group.is_frozen then
+            return query
+                select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
+                from crm_sync.deliveries
+                where deliveries.delivery_id = any (v_group.delivery_ids);
+            continue;
+        end if;
+        begin
+            perform crm_sync._require_in_place(v_group.table_name, v_group.route);
+            return query
+                select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null
+                from unnest(v_group.delivery_ids) as ids (delivery_id)
+                left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
+                  on built.delivery_id = ids.delivery_id;
+        exception when others then
+            -- One wait for a locked table is enough, at a commit as in the tick.
+            if sqlstate = '55P03' then
+                perform set_config('lock_timeout', '1ms', true);
+            end if;
+            perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
+        end;
+    end loop;
+end;
+$$;
+
+select crm_sync._finish_upgrade();
