@@ -77,6 +77,44 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/05_capture/catalog.sql
+
+create or replace function crm_sync._changed_sql(p_table regclass, p_columns text[])
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- json, xml, point and their like have no equality that `is distinct from` can use, and an extension's, as hstore's, is
+    -- out of the search_path: compared as text. So are intervals: a month is equal to thirty days. And byte by byte what its
+    -- collation takes for the same, as 'ada' for 'Ada'.
+    select string_agg(
+        case when not collations.collisdeterministic
+            then format('old.%1$I::text collate "C" is distinct from new.%1$I::text collate "C"', attributes.attname)
+            when exists (
+                select from pg_catalog.pg_opclass as classes
+                where classes.opcdefault
+                  and classes.opcmethod = (select am.oid from pg_catalog.pg_am as am where am.amname = 'btree')
+                  and (classes.opcintype = types.oid or types.typbasetype = classes.opcintype)
+                  and exists (
+                      select from pg_catalog.pg_amop as members
+                      join pg_catalog.pg_operator as operators on operators.oid = members.amopopr
+                      where members.amopfamily = classes.opcfamily
+                        and members.amoplefttype = classes.opcintype and members.amoprighttype = classes.opcintype
+                        and operators.oprname = '=' and operators.oprnamespace = 'pg_catalog'::regnamespace
+                  )
+            ) and 'interval'::regtype not in (types.oid, types.typbasetype) or types.typtype in ('e', 'r', 'm') or types.typname in ('varchar', 'cidr')
+            then format('old.%1$I is distinct from new.%1$I', attributes.attname)
+            else format('old.%1$I::text is distinct from new.%1$I::text', attributes.attname)
+        end, ' or ' order by array_position(p_columns, attributes.attname::text))
+    from pg_catalog.pg_attribute as attributes
+    join pg_catalog.pg_type as types on types.oid = attributes.atttypid
+    left join pg_catalog.pg_collation as collations on collations.oid = attributes.attcollation
+    where attributes.attrelid = p_table
+      and attributes.attname = any (p_columns)
+      and not attributes.attisdropped;
+$$;
+
 -- sql/crm_sync/05_capture/function_record.sql
 
 -- The text of the function that builds a route's records, called at the first claim.

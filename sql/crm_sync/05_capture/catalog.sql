@@ -76,9 +76,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
     -- json, xml, point and their like have no equality that `is distinct from` can use, and an extension's, as hstore's, is
-    -- out of the search_path: compared as text. So are intervals: a month is equal to thirty days.
+    -- out of the search_path: compared as text. So are intervals: a month is equal to thirty days. And byte by byte what its
+    -- collation takes for the same, as 'ada' for 'Ada'.
     select string_agg(
-        case when exists (
+        case when not collations.collisdeterministic
+            then format('old.%1$I::text collate "C" is distinct from new.%1$I::text collate "C"', attributes.attname)
+            when exists (
                 select from pg_catalog.pg_opclass as classes
                 where classes.opcdefault
                   and classes.opcmethod = (select am.oid from pg_catalog.pg_am as am where am.amname = 'btree')
@@ -96,6 +99,7 @@ as $$
         end, ' or ' order by array_position(p_columns, attributes.attname::text))
     from pg_catalog.pg_attribute as attributes
     join pg_catalog.pg_type as types on types.oid = attributes.atttypid
+    left join pg_catalog.pg_collation as collations on collations.oid = attributes.attcollation
     where attributes.attrelid = p_table
       and attributes.attname = any (p_columns)
       and not attributes.attisdropped;
