@@ -427,4 +427,39 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/10_observe/health_deliveries.sql
+
+create or replace function crm_sync._check_backlog(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit    interval := (select settings.backlog_age_limit from crm_sync.settings);
+    v_late     text;
+    v_concerns jsonb;
+begin
+    -- What waits for a stop, a pause or a breaker, or on a copy, waits for a reason that has a check of its own.
+    select string_agg(format('%s: due for %s', open.destination, crm_sync._span(p_now - oldest.next_attempt_at)), '; ' order by open.destination),
+           jsonb_object_agg(open.destination, null)
+    into v_late, v_concerns
+    from crm_sync._destinations_in_service() as open (destination)
+    cross join lateral (
+        select deliveries.next_attempt_at
+        from crm_sync.deliveries
+        where deliveries.destination = open.destination
+          and deliveries.status = 'pending' and not deliveries.is_parked and not deliveries.is_backfill
+        order by deliveries.next_attempt_at
+        limit 1
+    ) as oldest
+    where oldest.next_attempt_at < p_now - v_limit;
+    return crm_sync._finding(
+        v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations; does an operator''s open transaction hold keys? select pid, state, xact_start, query from pg_stat_activity where pid in (select pid from pg_locks where locktype = ''advisory'' and classid = 1129467219) order by xact_start;', v_concerns,
+        array(select destinations.destination from crm_sync.destinations
+              where destinations.destination not in (select open.destination from crm_sync._destinations_in_service() as open (destination))));
+end;
+$$;
+
 select crm_sync._finish_upgrade();

@@ -149,7 +149,7 @@ begin
     where oldest.next_attempt_at < p_now - v_limit;
     return crm_sync._finding(
         v_late is null, 'nothing is due for longer than ' || v_limit, 'error', v_late,
-        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations;', v_concerns,
+        'select * from crm_sync.route_health; does the tick dispatch? select * from crm_sync.tick(); is a rate or limit too low? select * from crm_sync.destinations; does an operator''s open transaction hold keys? select pid, state, xact_start, query from pg_stat_activity where pid in (select pid from pg_locks where locktype = ''advisory'' and classid = 1129467219) order by xact_start;', v_concerns,
         array(select destinations.destination from crm_sync.destinations
               where destinations.destination not in (select open.destination from crm_sync._destinations_in_service() as open (destination))));
 end;

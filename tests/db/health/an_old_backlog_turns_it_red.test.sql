@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(3);
+select plan(4);
 -- A system at work: started, ticking, pg_net's worker there, every check green.
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -24,6 +24,15 @@ insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'a
 update crm_sync.deliveries set next_attempt_at = now() - interval '6 minutes';
 select is(pg_temp.red(), array['backlog error']::text[], 'that check alone');
 select is((select detail from crm_sync.health(now()) where check_name = 'backlog'), 'monelec: due for 6 min', 'in words');
+select crm_sync._lock_keys('monelec', array['lead:1']);
+create temporary table holders (pid int, state text, xact_start timestamptz, query text);
+do $$
+begin
+    execute 'insert into holders ' || (
+        select substring(mend from 'hold keys\? (select .*);') from crm_sync.health() where check_name = 'backlog');
+end
+$$;
+select results_eq('select pid from holders', 'select pg_backend_pid()', 'its mend finds who holds keys');
 update crm_sync.deliveries set next_attempt_at = now() - interval '4 minutes';
 select is(pg_temp.red(), '{}', 'green when it is mended');
 
