@@ -77,6 +77,11 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/05_capture/capture_triggers.sql
+
+revoke all on function crm_sync._capture_triggers(), crm_sync._strange_triggers(text),
+    crm_sync._drop_strange_triggers(text), crm_sync._drop_generated(text, text[]) from public;
+
 -- sql/crm_sync/05_capture/catalog.sql
 
 create or replace function crm_sync._changed_sql(p_table regclass, p_columns text[])
@@ -114,6 +119,64 @@ as $$
       and attributes.attname = any (p_columns)
       and not attributes.attisdropped;
 $$;
+
+revoke all on function crm_sync._table_name(regclass), crm_sync._is_table(text), crm_sync._primary_key(regclass),
+    crm_sync._row_id_sql(regclass, text), crm_sync._row_matches_sql(regclass, text, text),
+    crm_sync._same_row_sql(regclass), crm_sync._changed_sql(regclass, text[]) from public;
+
+-- sql/crm_sync/05_capture/change_times.sql
+
+-- When a row changed and when it was made, as far as its table tells: for find_missing(), backfill() and what searches by them.
+
+create or replace function crm_sync._time_columns(p_table regclass)
+returns table (column_name text, is_always_there boolean)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select attributes.attname::text, attributes.attnotnull
+    from pg_catalog.pg_attribute as attributes
+    where attributes.attrelid = p_table
+      and attributes.attname in ('updated_at', 'created_at')
+      and attributes.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+      and not attributes.attisdropped;
+end;
+$$;
+
+create or replace function crm_sync._change_times(p_table regclass)
+returns table (column_name text, counts_if text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A row that was never updated was changed when it was created. Two plain columns, not one coalesce(): indexes serve.
+    return query
+    select times.column_name,
+           case when times.column_name = 'created_at' and updated.column_name is not null then 'new.updated_at is null' else 'true' end
+    from crm_sync._time_columns(p_table) as times
+    left join crm_sync._time_columns(p_table) as updated on updated.column_name = 'updated_at'
+    where times.column_name = 'updated_at' or updated.is_always_there is not true;
+end;
+$$;
+
+create or replace function crm_sync._knows_birth(p_table regclass)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (select from crm_sync._time_columns(p_table) as times where times.column_name = 'created_at');
+end;
+$$;
+
+comment on function crm_sync._time_columns(regclass) is 'updated_at and created_at, where the table has them and they are times.';
+
+revoke all on function crm_sync._time_columns(regclass), crm_sync._change_times(regclass), crm_sync._required_change_times(regclass),
+    crm_sync._knows_birth(regclass), crm_sync._is_quick_to_search(text) from public;
 
 -- sql/crm_sync/05_capture/function_record.sql
 
@@ -278,6 +341,10 @@ begin
 end;
 $$;
 
+revoke all on function crm_sync._renamed_tables(), crm_sync._follow_if_renamed(regclass), crm_sync._follow_all_renames(),
+    crm_sync._follow_rename(text, text), crm_sync._rename_in_ledger(text, text), crm_sync._rename_attachments(text, text),
+    crm_sync._require_followed(regclass), crm_sync._refuse_former_name(text, oid) from public;
+
 -- sql/crm_sync/05_capture/replaced.sql
 
 -- Another table bears the name that one was attached by, and that one is still there: what waits to be read was written
@@ -427,6 +494,11 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/10_observe/health_capture.sql
+
+revoke all on function crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
+    crm_sync._check_missing_rows(timestamptz), crm_sync._check_faults(timestamptz) from public;
+
 -- sql/crm_sync/10_observe/health_deliveries.sql
 
 create or replace function crm_sync._check_backlog(p_now timestamptz)
@@ -461,5 +533,11 @@ begin
               where destinations.destination not in (select open.destination from crm_sync._destinations_in_service() as open (destination))));
 end;
 $$;
+
+-- sql/crm_sync/10_observe/health_tables.sql
+
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(),
+    crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(),
+    crm_sync._missing_columns(text), crm_sync._why_not_captured(text) from public;
 
 select crm_sync._finish_upgrade();

@@ -1,4 +1,4 @@
--- Reads the catalog for attach(): names, primary keys, and how two values of a column are compared.
+-- Reads the catalog for attach(): tables, their names, primary keys, and how two values of a column are compared.
 
 create function crm_sync._table_name(p_table regclass)
 returns text
@@ -11,6 +11,20 @@ as $$
     from pg_catalog.pg_class as classes
     join pg_catalog.pg_namespace as namespaces on namespaces.oid = classes.relnamespace
     where classes.oid = p_table;
+$$;
+
+create function crm_sync._is_table(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select from pg_catalog.pg_class as classes
+        where classes.oid = to_regclass(p_table_name) and classes.relkind in ('r', 'p')
+    );
+end;
 $$;
 
 create function crm_sync._primary_key(p_table regclass)
@@ -106,12 +120,13 @@ as $$
 $$;
 
 comment on function crm_sync._table_name(regclass) is 'schema.table, quoted where needed, whatever the search_path.';
+comment on function crm_sync._is_table(text) is 'Whether a table, also a partitioned one, bears this name: a view does not count.';
 comment on function crm_sync._primary_key(regclass) is 'Columns of the primary key in order; no rows where there is none.';
 comment on function crm_sync._row_id_sql(regclass, text) is 'SQL text: the row id of an aliased row.';
 comment on function crm_sync._row_matches_sql(regclass, text, text) is 'SQL boolean: the aliased row has this row id.';
 comment on function crm_sync._same_row_sql(regclass) is 'SQL boolean: old and new are the same row.';
 comment on function crm_sync._changed_sql(regclass, text[]) is 'SQL boolean: one of the columns differs between old and new.';
 
-revoke all on function crm_sync._table_name(regclass), crm_sync._primary_key(regclass),
+revoke all on function crm_sync._table_name(regclass), crm_sync._is_table(text), crm_sync._primary_key(regclass),
     crm_sync._row_id_sql(regclass, text), crm_sync._row_matches_sql(regclass, text, text),
     crm_sync._same_row_sql(regclass), crm_sync._changed_sql(regclass, text[]) from public;

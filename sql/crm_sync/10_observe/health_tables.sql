@@ -1,4 +1,4 @@
--- The checks of health() on capture: its triggers, the tables under them, and what it missed.
+-- The checks of health() on the attached tables: their triggers and columns, and whether they are there.
 
 create function crm_sync._check_triggers()
 returns crm_sync.finding
@@ -204,110 +204,6 @@ exception
 end;
 $$;
 
-create function crm_sync._check_capture_failures(p_now timestamptz)
-returns crm_sync.finding
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_failed record;
-begin
-    select count(*) as count, min(failures.failed_at) as oldest_at,
-           string_agg(distinct format('%s (SQLSTATE %s)', failures.table_name, failures.sql_state), ', ') as tables,
-           min(failures.detail) as detail
-    into v_failed
-    from crm_sync.capture_failures as failures;
-    return crm_sync._finding(
-        v_failed.count = 0, 'none', 'error',
-        format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
-               crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was renamed: select crm_sync.reattach(); A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
-        jsonb_build_object('', v_failed.count));
-end;
-$$;
-
-create function crm_sync._check_unstored_changes()
-returns crm_sync.finding
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_seen  crm_sync.unstored_seen;
-    v_value bigint := (select last_value from crm_sync.unstored_changes where is_called);
-begin
-    select * into v_seen from crm_sync.unstored_seen;
-    return crm_sync._finding(
-        coalesce(v_value, 0) <= coalesce(v_seen.value, 0) and v_seen.horizon is null, 'none', 'warning',
-        'changes could be neither captured nor stored; the tick looks for them',
-        'select * from crm_sync.repair_missing(); as soon as no transaction is older than they are the tick looks once more and this ends.');
-end;
-$$;
-
-create function crm_sync._check_missing_rows(p_now timestamptz)
-returns crm_sync.finding
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_table_name text;
-    v_found      text;
-    v_count      bigint;
-    v_missing    text;
-    v_skipped    text;
-    v_concerns   jsonb;
-begin
-    for v_table_name in select distinct attachments.table_name from crm_sync.attachments order by 1 loop
-        if not crm_sync._is_quick_to_search(v_table_name) then
-            v_skipped := concat_ws(', ', v_skipped, v_table_name);
-            continue;
-        end if;
-        begin
-            select string_agg(format('%s of %s for %s', missing.count, v_table_name, missing.route), ', '), sum(missing.count)
-            into v_found, v_count
-            from (
-                select gaps.route, count(*) as count
-                from crm_sync.find_missing(v_table_name::regclass, p_now - interval '1 day') as gaps
-                group by gaps.route
-            ) as missing;
-            if v_found is not null then
-                v_missing := concat_ws(', ', v_missing, v_found);
-                v_concerns := coalesce(v_concerns, '{}') || jsonb_build_object(v_table_name, v_count);
-            end if;
-        exception when undefined_column or undefined_table or undefined_function or datatype_mismatch then
-            v_skipped := concat_ws(', ', v_skipped, v_table_name);
-        end;
-    end loop;
-    return crm_sync._finding(
-        v_missing is null, 'none within a day' || coalesce('; not looked at: ' || v_skipped, ''), 'error',
-        'never sent as they are: ' || v_missing,
-        'select * from crm_sync.find_missing(''…''); up to 100 rows: select * from crm_sync.repair_missing(); more, if they are to be sent: select * from crm_sync.backfill(''<route>'', p_since => now() - interval ''1 day'');',
-        v_concerns);
-end;
-$$;
-
-create function crm_sync._check_faults(p_now timestamptz)
-returns crm_sync.finding
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_faults   text;
-    v_concerns jsonb;
-begin
-    select string_agg(distinct concat_ws(': ', format('%s (SQLSTATE %s)', faults.place, faults.sql_state), faults.detail), '; '),
-           jsonb_object_agg(faults.place, null)
-    into v_faults, v_concerns
-    from crm_sync.faults
-    where faults.noticed_at > p_now - interval '10 minutes';
-    return crm_sync._finding(
-        v_faults is null, 'none in ten minutes', 'warning', v_faults,
-        'select * from crm_sync.faults order by fault_id desc limit 20; green ten minutes after the last one.', v_concerns);
-end;
-$$;
-
 comment on function crm_sync._check_triggers() is 'Check: the triggers of capture, and the one that dispatches at commit, are there, enabled, and of the tables'' own names.';
 comment on function crm_sync._wrong_triggers() is 'Triggers that are dropped, disabled, or strange: left by a rename on the wrong table, or under another name.';
 comment on function crm_sync._check_columns() is 'Check: attached tables have what attach() was told of.';
@@ -316,12 +212,7 @@ comment on function crm_sync._tables_that_are_gone() is 'Tables that are gone an
 comment on function crm_sync._tables_not_read() is 'Tables that a record could not be read from, within the week for which faults are kept.';
 comment on function crm_sync._missing_columns(text) is 'Columns given to attach() that the table no longer has; null: none.';
 comment on function crm_sync._why_not_captured(text) is 'What no longer can be evaluated for a table; null: nothing.';
-comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
-comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
-comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_missing() finds nothing of the last day, in the tables where it is quick.';
-comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
 
-revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(), crm_sync._partition_of(text),
-    crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(), crm_sync._missing_columns(text),
-    crm_sync._why_not_captured(text), crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
-    crm_sync._check_missing_rows(timestamptz), crm_sync._check_faults(timestamptz) from public;
+revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(),
+    crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(),
+    crm_sync._missing_columns(text), crm_sync._why_not_captured(text) from public;
