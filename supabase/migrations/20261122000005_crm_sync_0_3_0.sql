@@ -7,6 +7,12 @@ select from crm_sync.settings for update;
 -- instead of: create table crm_sync.attachments (
 alter table crm_sync.attachments add column if not exists attached_table regclass;
 
+-- Evidence before exhaustion goes by the route: an endpoint that is out for days says nothing of what it was to take.
+-- instead of: create table crm_sync.routes (
+alter table crm_sync.routes add column if not exists last_delivered_at timestamptz;
+
+-- Done by hand, SHA-256 7dcf3240eaef37539456b472a510155a23982cca3580c7fbbe7b649c15ffdb5a: create table crm_sync.routes (
+
 -- Done by hand, SHA-256 21fa9efa036a6848b170c2b3c57017ccbaddd6ec80e4883e17e0300b48f301ee: create table crm_sync.attachments (
 
 -- sql/crm_sync/01_setup/version.sql
@@ -21,6 +27,16 @@ set search_path = pg_catalog, pg_temp
 as $$
     select '0.3.0'
 $$;
+
+-- sql/crm_sync/03_routes/destinations.sql
+
+comment on column crm_sync.destinations.last_delivered_at is
+    'Newest delivery it took: of several that wait, the one that waited longest comes first.';
+
+-- sql/crm_sync/03_routes/routes.sql
+
+comment on column crm_sync.routes.last_delivered_at is
+    'Newest delivery of it that was taken: the evidence without which exhausted attempts do not make a delivery dead.';
 
 -- sql/crm_sync/03_routes/routes_of_tables.sql
 
@@ -494,6 +510,236 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/07_retry/backoff.sql
+
+comment on function crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz) is
+    'Whether attempts are used up and another one of the route was taken meanwhile.';
+
+-- sql/crm_sync/07_retry/settle.sql
+
+create or replace function crm_sync._judge(
+    p_delivery crm_sync.deliveries, p_destination crm_sync.destinations, p_settlement crm_sync.settlement, p_now timestamptz
+)
+returns crm_sync.deliveries
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    p_delivery.last_outcome := p_settlement.outcome;
+    p_delivery.last_error_code := p_settlement.error_code;
+    p_delivery.attempt_count := p_delivery.attempt_count + p_settlement.is_counted::int;
+    p_delivery := crm_sync._count_waits(p_delivery, p_settlement, p_now);
+    p_delivery.status := case
+        when p_settlement.outcome = 'delivered' then 'delivered'
+        when p_settlement.outcome = 'reject' then 'dead'
+        when p_settlement.envelope_failed and crm_sync._is_poison(p_delivery) then 'dead'
+        when p_settlement.is_counted and crm_sync._is_exhausted(
+            p_destination.retry_delays, p_delivery.attempt_count, crm_sync._first_attempt_at(p_delivery),
+            (select routes.last_delivered_at from crm_sync.routes where routes.route = p_delivery.route))
+            then 'dead'
+        else 'pending'
+    end;
+    if p_delivery.status = 'dead' and p_settlement.envelope_failed then
+        p_delivery.last_error_code := 'poison';
+    end if;
+    p_delivery.finished_at := case when p_delivery.status <> 'pending' then p_now end;
+    p_delivery.next_attempt_at := case
+        when p_delivery.status <> 'pending' then p_delivery.next_attempt_at
+        -- It may be a stranger's answer, under an id that was ours before a crash, and our call still on its way.
+        when p_settlement.envelope_failed then p_now + greatest(crm_sync._wait_delay(p_delivery.wait_count), interval '20 seconds')
+        when p_settlement.outcome = 'misconfigured' then p_now + crm_sync._wait_delay(p_delivery.wait_count)
+        -- Once it was held up on its way; again and again the clocks differ.
+        when p_settlement.error_code = 'expired' and p_delivery.wait_count > 1
+            then p_now + crm_sync._wait_delay(p_delivery.wait_count - 1)
+        -- A probe uses up no attempt, but what it was told, or may have done, holds.
+        when p_settlement.outcome in ('retry', 'unknown')
+            then p_now + crm_sync._delay(p_destination.retry_delays, greatest(p_delivery.attempt_count, 1), p_settlement.outcome,
+                                         p_settlement.retry_after, p_destination.max_retry_after)
+        else p_now
+    end;
+    return p_delivery;
+end;
+$$;
+
+create or replace function crm_sync._count_waits(p_delivery crm_sync.deliveries, p_settlement crm_sync.settlement, p_now timestamptz)
+returns crm_sync.deliveries
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_was_alone boolean := p_settlement.envelope_failed and (
+        select envelopes.delivery_count = 1 and not envelopes.is_probe
+        from crm_sync.envelopes
+        where envelopes.envelope_id = p_settlement.envelope_id
+    );
+begin
+    -- What never left, or left no trace, says nothing of how it travels.
+    if p_settlement.error_code in ('request_lost', 'taken_back') then
+        return p_delivery;
+    end if;
+    p_delivery.wait_count := case
+        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' or p_settlement.error_code = 'expired'
+            then p_delivery.wait_count + 1
+        else 0
+    end;
+    p_delivery.envelope_failure_count := case when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1 else 0 end;
+    if not p_settlement.envelope_failed then
+        p_delivery.failed_alone_count := 0;
+        p_delivery.failed_alone_since := null;
+    elsif v_was_alone then
+        p_delivery.failed_alone_count := p_delivery.failed_alone_count + 1;
+        p_delivery.failed_alone_since := coalesce(p_delivery.failed_alone_since, p_now);
+    end if;
+    return p_delivery;
+end;
+$$;
+
+create or replace function crm_sync._after_settle(p_delivery_ids bigint[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_group record;
+begin
+    perform crm_sync._note_delivered(p_delivery_ids, p_now);
+    -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
+    -- the dead ones that a newer delivery of the row stands for.
+    with superseded as materialized (
+        select older.delivery_id, older.status, newer.delivery_id as superseded_by
+        from crm_sync.deliveries as newer
+        cross join lateral (
+            select deliveries.delivery_id, deliveries.status, deliveries.covered_by, deliveries.claimed_at
+            from crm_sync.deliveries
+            where deliveries.row_id = newer.row_id
+              and deliveries.table_name = newer.table_name
+              and deliveries.route = newer.route
+              and deliveries.delivery_id <> newer.delivery_id
+            -- Row by row, and by the row's index alone: as a join it was planned as each with each; with a word on the status
+            -- in here, all that waits was looked through for each.
+            offset 0
+        ) as older
+        where newer.delivery_id = any (p_delivery_ids)
+          and (
+              (older.status = 'pending' and older.covered_by = newer.delivery_id
+               and (newer.status = 'delivered' or (newer.status = 'dead' and older.claimed_at is null)))
+              or (newer.status in ('delivered', 'dead') and older.status = 'dead' and older.delivery_id < newer.delivery_id)
+          )
+    )
+    update crm_sync.deliveries
+    set status = 'superseded', superseded_by = superseded.superseded_by, finished_at = p_now, is_parked = false
+    from superseded
+    -- What an operator has cancelled or sent again meanwhile stays so.
+    where deliveries.delivery_id = superseded.delivery_id and deliveries.status = superseded.status;
+    perform crm_sync._recapture_mended(p_delivery_ids);
+    for v_group in
+        select deliveries.destination, array_agg(distinct deliveries.ordering_key) as keys
+        from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids)
+        group by deliveries.destination
+    loop
+        perform crm_sync._wake_keys(v_group.destination, v_group.keys);
+    end loop;
+end;
+$$;
+
+create or replace function crm_sync._note_delivered(p_delivery_ids bigint[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_routes text[] := array(
+        select distinct deliveries.route from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered');
+begin
+    if v_routes = '{}' then
+        return;
+    end if;
+    -- One that an operator is just pausing or changing hears of the next.
+    with free as materialized (
+        select routes.route from crm_sync.routes where routes.route = any (v_routes) for no key update skip locked
+    )
+    update crm_sync.routes set last_delivered_at = p_now from free where routes.route = free.route;
+    with free as materialized (
+        select destinations.destination from crm_sync.destinations
+        where destinations.destination in (select routes.destination from crm_sync.routes where routes.route = any (v_routes))
+        for no key update skip locked
+    )
+    update crm_sync.destinations set last_delivered_at = p_now from free where destinations.destination = free.destination;
+end;
+$$;
+
+comment on function crm_sync._note_delivered(bigint[], timestamptz) is 'Notes when the routes of the delivered ones, and their destinations, last had one taken.';
+
+comment on function crm_sync._after_settle(bigint[], timestamptz) is
+    'What a settled delivery changes for others: evidence of its route, superseded older ones, the next of its key.';
+
+revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm_sync._fenced(crm_sync.settlement[]),
+    crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz), crm_sync._is_poison(crm_sync.deliveries),
+    crm_sync._first_attempt_at(crm_sync.deliveries),
+    crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
+    crm_sync._note_delivered(bigint[], timestamptz), crm_sync._after_settle(bigint[], timestamptz) from public;
+
+-- sql/crm_sync/10_observe/health.sql
+
+create or replace function crm_sync._checks()
+returns text[]
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select array[
+        'running', 'platform', 'secrets', 'pg_net_worker', 'pg_net_queue', 'cron_jobs', 'cron_runs', 'cron_history', 'tick',
+        'function', 'signature', 'breakers', 'paused', 'backlog', 'tried_in_vain', 'envelopes', 'dead_letters', 'silence',
+        'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy', 'alerts'
+    ];
+$$;
+
+create or replace function crm_sync._checked(p_check text, p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case p_check
+        when 'running' then crm_sync._check_running(p_now)
+        when 'platform' then crm_sync._check_platform()
+        when 'secrets' then crm_sync._check_secrets()
+        when 'pg_net_worker' then crm_sync._check_pg_net_worker()
+        when 'pg_net_queue' then crm_sync._check_pg_net_queue(p_now)
+        when 'cron_jobs' then crm_sync._check_cron_jobs()
+        when 'cron_runs' then crm_sync._check_cron_runs(p_now)
+        when 'cron_history' then crm_sync._check_cron_history()
+        when 'tick' then crm_sync._check_tick(p_now)
+        when 'function' then crm_sync._check_function(p_now)
+        when 'signature' then crm_sync._check_signature()
+        when 'breakers' then crm_sync._check_breakers(p_now)
+        when 'paused' then crm_sync._check_paused()
+        when 'backlog' then crm_sync._check_backlog(p_now)
+        when 'tried_in_vain' then crm_sync._check_tried_in_vain(p_now)
+        when 'envelopes' then crm_sync._check_envelopes(p_now)
+        when 'dead_letters' then crm_sync._check_dead_letters()
+        when 'silence' then crm_sync._check_silence(p_now)
+        when 'triggers' then crm_sync._check_triggers()
+        when 'columns' then crm_sync._check_columns()
+        when 'capture_failures' then crm_sync._check_capture_failures(p_now)
+        when 'unstored_changes' then crm_sync._check_unstored_changes()
+        when 'missing_rows' then crm_sync._check_missing_rows(p_now)
+        when 'faults' then crm_sync._check_faults(p_now)
+        when 'restored_copy' then crm_sync._check_restored_copy()
+        when 'alerts' then crm_sync._check_alerts(p_now)
+    end;
+exception when others then
+    return row('unknown', format('could not look (SQLSTATE %s)', sqlstate), case
+        when sqlstate = '55P03' then 'Another session holds a lock; look again.'
+        else 'See the check "platform".'
+    end, null, null)::crm_sync.finding;
+end;
+$$;
+
 -- sql/crm_sync/10_observe/health_capture.sql
 
 revoke all on function crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
@@ -533,6 +779,56 @@ begin
               where destinations.destination not in (select open.destination from crm_sync._destinations_in_service() as open (destination))));
 end;
 $$;
+
+create or replace function crm_sync._check_tried_in_vain(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_vain         text;
+    v_concerns     jsonb;
+    v_wants_person boolean;
+begin
+    -- While its receiver takes others; of one that takes nobody its breaker tells. What used up no attempt never goes dead:
+    -- it would wait, and keep its key waiting, unseen.
+    select string_agg(format('%s of %s for %s (%s)', vain.count, vain.route, crm_sync._span(p_now - vain.oldest_at), vain.codes),
+                      '; ' order by vain.route),
+           jsonb_object_agg(vain.route, vain.count),
+           bool_or(vain.wants_person)
+    into v_vain, v_concerns, v_wants_person
+    from (
+        select tried.route, count(*) as count, min(tried.claimed_at) as oldest_at, bool_or(tried.waits) as wants_person,
+               string_agg(distinct coalesce(tried.last_error_code, tried.last_outcome), ', ') as codes
+        from (
+            select deliveries.*,
+                   deliveries.wait_count >= 3 and (deliveries.last_outcome = 'misconfigured' or deliveries.last_error_code = 'expired') as waits
+            from crm_sync.deliveries
+            where deliveries.status = 'pending' and not deliveries.is_parked
+              and deliveries.destination in (select * from crm_sync._destinations_in_service())
+        ) as tried
+        where tried.claimed_at < p_now - (select settings.backlog_age_limit from crm_sync.settings)
+          and (tried.waits or tried.attempt_count >= 5)
+        group by tried.route
+    ) as vain;
+    return crm_sync._finding(
+        v_vain is null, 'nothing that was tried still waits for long', case when v_wants_person then 'error' else 'warning' end, v_vain,
+        'Which, and what was said: select delivery_id, route, row_id, last_status, last_error from crm_sync.delivery_log where status = ''pending'' and last_outcome is not null order by delivery_id; receiver_status_401, 403: the receiver''s key; 404, 405, 410: its URL, or it has no such endpoint; expired: the clocks of database and function differ; internal_error: the function''s log. They go on by themselves then; what waits behind one on its key is let through by select * from crm_sync.cancel(array[…]);',
+        v_concerns,
+        array(select routes.route from crm_sync.routes
+              where routes.destination not in (select * from crm_sync._destinations_in_service())));
+end;
+$$;
+
+comment on function crm_sync._check_tried_in_vain(timestamptz) is
+    'Check: nothing is tried again and again while its receiver takes others: three times with an answer that uses up no attempt (an error: it would wait for ever), or five that do (a warning).';
+
+revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
+    crm_sync._check_signature(), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(),
+    crm_sync._check_backlog(timestamptz), crm_sync._check_tried_in_vain(timestamptz), crm_sync._destinations_in_service(), crm_sync._check_envelopes(timestamptz),
+    crm_sync._check_dead_letters(), crm_sync._check_silence(timestamptz),
+    crm_sync._route_gaps(timestamptz, int), crm_sync._check_alerts(timestamptz) from public;
 
 -- sql/crm_sync/10_observe/health_tables.sql
 

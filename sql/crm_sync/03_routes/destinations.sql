@@ -30,7 +30,7 @@ comment on column crm_sync.destinations.retry_delays is
 comment on column crm_sync.destinations.max_retry_after is 'The longest Retry-After that is honoured.';
 comment on column crm_sync.destinations.treats_409_as_delivered is 'For receivers that answer 409 to mean "known already". Else 409 is retried.';
 comment on column crm_sync.destinations.last_delivered_at is
-    'Newest delivery it took: the evidence without which exhausted attempts do not make a delivery dead.';
+    'Newest delivery it took: of several that wait, the one that waited longest comes first.';
 
 grant select on crm_sync.destinations to crm_sync_reader, crm_sync_operator;
 

@@ -6,6 +6,7 @@ create table crm_sync.routes (
     destination  text  not null references crm_sync.destinations (destination),
     position     int   not null unique,
     test_record  jsonb,
+    last_delivered_at  timestamptz,
     constraint kind_is_state_or_event check (kind in ('state', 'event'))
 );
 
@@ -41,6 +42,8 @@ comment on column crm_sync.routes.kind is
     'state: the record is read when the delivery is first dispatched, the newest wins. event: it happened once and is sent as captured.';
 comment on column crm_sync.routes.position is 'One statement that fires several routes for a row captures them in this order.';
 comment on column crm_sync.routes.test_record is 'What test_delivery() sends: a record of nobody, marked as a test. Null: the route can not be tested so.';
+comment on column crm_sync.routes.last_delivered_at is
+    'Newest delivery of it that was taken: the evidence without which exhausted attempts do not make a delivery dead.';
 comment on function crm_sync.define_route(text, text, text, jsonb) is
     'Makes a route known: its kind, state (the newest counts) or event (each counts), its destination, which it makes if need be, and what test_delivery() sends, or null. Safe to repeat; a test record is replaced. Role: owner. Errors: CS034 the route is there with another kind or destination, 23514 no such kind.';
 

@@ -1,5 +1,6 @@
--- When the next attempt is made. Evidence before exhaustion: with its attempts used up a delivery goes dead only if the
--- destination took another one since this one's first attempt; else it waits on at the longest interval.
+-- When the next attempt is made. Evidence before exhaustion: with its attempts used up a delivery goes dead only if another
+-- one of its route was taken since this one's first attempt; else it waits on at the longest interval. Of its route: one
+-- endpoint of a receiver may be out for days while the others answer.
 
 create function crm_sync._delay(p_delays interval[], p_attempt_count int, p_outcome text, p_retry_after int, p_max_retry_after interval)
 returns interval
@@ -40,7 +41,7 @@ $$;
 comment on function crm_sync._delay(interval[], int, text, int, interval) is
     'Wait after so many counted attempts, ±20 % jitter; Retry-After (seconds) raises it within a cap; at least 20 s where the receiver may have the call.';
 comment on function crm_sync._is_exhausted(interval[], int, timestamptz, timestamptz) is
-    'Whether attempts are used up and the destination has taken something else meanwhile.';
+    'Whether attempts are used up and another one of the route was taken meanwhile.';
 comment on function crm_sync._wait_delay(int) is 'Wait after so many tries in a row that used up no attempt: 10 s, doubling to 15 min, ±20 % jitter.';
 
 revoke all on function crm_sync._delay(interval[], int, text, int, interval),

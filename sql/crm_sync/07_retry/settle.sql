@@ -108,7 +108,8 @@ begin
         when p_settlement.outcome = 'reject' then 'dead'
         when p_settlement.envelope_failed and crm_sync._is_poison(p_delivery) then 'dead'
         when p_settlement.is_counted and crm_sync._is_exhausted(
-            p_destination.retry_delays, p_delivery.attempt_count, crm_sync._first_attempt_at(p_delivery), p_destination.last_delivered_at)
+            p_destination.retry_delays, p_delivery.attempt_count, crm_sync._first_attempt_at(p_delivery),
+            (select routes.last_delivered_at from crm_sync.routes where routes.route = p_delivery.route))
             then 'dead'
         else 'pending'
     end;
@@ -121,6 +122,9 @@ begin
         -- It may be a stranger's answer, under an id that was ours before a crash, and our call still on its way.
         when p_settlement.envelope_failed then p_now + greatest(crm_sync._wait_delay(p_delivery.wait_count), interval '20 seconds')
         when p_settlement.outcome = 'misconfigured' then p_now + crm_sync._wait_delay(p_delivery.wait_count)
+        -- Once it was held up on its way; again and again the clocks differ.
+        when p_settlement.error_code = 'expired' and p_delivery.wait_count > 1
+            then p_now + crm_sync._wait_delay(p_delivery.wait_count - 1)
         -- A probe uses up no attempt, but what it was told, or may have done, holds.
         when p_settlement.outcome in ('retry', 'unknown')
             then p_now + crm_sync._delay(p_destination.retry_delays, greatest(p_delivery.attempt_count, 1), p_settlement.outcome,
@@ -149,7 +153,8 @@ begin
         return p_delivery;
     end if;
     p_delivery.wait_count := case
-        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' then p_delivery.wait_count + 1
+        when p_settlement.envelope_failed or p_settlement.outcome = 'misconfigured' or p_settlement.error_code = 'expired'
+            then p_delivery.wait_count + 1
         else 0
     end;
     p_delivery.envelope_failure_count := case when p_settlement.envelope_failed then p_delivery.envelope_failure_count + 1 else 0 end;
@@ -215,17 +220,7 @@ as $$
 declare
     v_group record;
 begin
-    -- One that an operator is just pausing or changing hears of the next.
-    update crm_sync.destinations
-    set last_delivered_at = p_now
-    where destinations.destination in (
-        select working.destination from crm_sync.destinations as working
-        where working.destination in (
-            select deliveries.destination from crm_sync.deliveries
-            where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered'
-        )
-        for no key update skip locked
-    );
+    perform crm_sync._note_delivered(p_delivery_ids, p_now);
     -- The older states that a delivered one covers; those that were never read would now read what a dead one did. And
     -- the dead ones that a newer delivery of the row stands for.
     with superseded as materialized (
@@ -266,6 +261,33 @@ begin
 end;
 $$;
 
+create function crm_sync._note_delivered(p_delivery_ids bigint[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_routes text[] := array(
+        select distinct deliveries.route from crm_sync.deliveries
+        where deliveries.delivery_id = any (p_delivery_ids) and deliveries.status = 'delivered');
+begin
+    if v_routes = '{}' then
+        return;
+    end if;
+    -- One that an operator is just pausing or changing hears of the next.
+    with free as materialized (
+        select routes.route from crm_sync.routes where routes.route = any (v_routes) for no key update skip locked
+    )
+    update crm_sync.routes set last_delivered_at = p_now from free where routes.route = free.route;
+    with free as materialized (
+        select destinations.destination from crm_sync.destinations
+        where destinations.destination in (select routes.destination from crm_sync.routes where routes.route = any (v_routes))
+        for no key update skip locked
+    )
+    update crm_sync.destinations set last_delivered_at = p_now from free where destinations.destination = free.destination;
+end;
+$$;
+
 comment on function crm_sync._settle(crm_sync.settlement[], timestamptz) is
     'Writes outcomes into the ledger, one attempt each; returns how many deliveries were settled. Safe to repeat: what is no longer in flight in that envelope is left alone.';
 comment on function crm_sync._fenced(crm_sync.settlement[]) is
@@ -276,11 +298,12 @@ comment on function crm_sync._is_poison(crm_sync.deliveries) is
     'Alone in three envelopes without a usable answer, while the function answers others: the delivery is at fault.';
 comment on function crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz) is
     'The delivery as it stands after an outcome: the state machine, and nothing else.';
+comment on function crm_sync._note_delivered(bigint[], timestamptz) is 'Notes when the routes of the delivered ones, and their destinations, last had one taken.';
 comment on function crm_sync._after_settle(bigint[], timestamptz) is
-    'What a settled delivery changes for others: evidence of its destination, superseded older ones, the next of its key.';
+    'What a settled delivery changes for others: evidence of its route, superseded older ones, the next of its key.';
 
 revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm_sync._fenced(crm_sync.settlement[]),
     crm_sync._count_waits(crm_sync.deliveries, crm_sync.settlement, timestamptz), crm_sync._is_poison(crm_sync.deliveries),
     crm_sync._first_attempt_at(crm_sync.deliveries),
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
-    crm_sync._after_settle(bigint[], timestamptz) from public;
+    crm_sync._note_delivered(bigint[], timestamptz), crm_sync._after_settle(bigint[], timestamptz) from public;

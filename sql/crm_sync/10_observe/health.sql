@@ -34,7 +34,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select array[
         'running', 'platform', 'secrets', 'pg_net_worker', 'pg_net_queue', 'cron_jobs', 'cron_runs', 'cron_history', 'tick',
-        'function', 'signature', 'breakers', 'paused', 'backlog', 'envelopes', 'dead_letters', 'silence',
+        'function', 'signature', 'breakers', 'paused', 'backlog', 'tried_in_vain', 'envelopes', 'dead_letters', 'silence',
         'triggers', 'columns', 'capture_failures', 'unstored_changes', 'missing_rows', 'faults', 'restored_copy', 'alerts'
     ];
 $$;
@@ -73,6 +73,7 @@ begin
         when 'breakers' then crm_sync._check_breakers(p_now)
         when 'paused' then crm_sync._check_paused()
         when 'backlog' then crm_sync._check_backlog(p_now)
+        when 'tried_in_vain' then crm_sync._check_tried_in_vain(p_now)
         when 'envelopes' then crm_sync._check_envelopes(p_now)
         when 'dead_letters' then crm_sync._check_dead_letters()
         when 'silence' then crm_sync._check_silence(p_now)

@@ -135,6 +135,7 @@ begin
     update crm_sync.destinations
     set is_paused = false, max_deliveries_in_flight = 10000, rate_per_second = null, rate_tokens = 0, rate_at = null,
         last_delivered_at = null;
+    update crm_sync.routes set last_delivered_at = null;
     update crm_sync.settings set is_running = true, max_posts_per_session = 1000;
     update crm_sync.attachments set attached_at = clock_timestamp() - interval '1 year';
     delete from net.http_request_queue;

@@ -46,7 +46,7 @@ select pg_temp.answer('retry');
 select crm_sync.tick();
 update leads set phone = '06' where id = '10000000-0000-4000-8000-000000000001';
 update crm_sync.deliveries set attempt_count = 10 where captured_at >= now() and operation = 'UPDATE';
-update crm_sync.destinations set last_delivered_at = '2040-01-01' where destination = 'monelec';
+update crm_sync.routes set last_delivered_at = '2040-01-01' where destination = 'monelec';
 select crm_sync.tick();
 select pg_temp.answer('retry', '{"status": 500}');
 select crm_sync.tick(clock_timestamp() + interval '1 minute');

@@ -24,7 +24,7 @@ grant crm_sync_reader to current_user;
 set local role crm_sync_reader;
 create temp table asked as select * from crm_sync.health();
 reset role;
-select is((select count(*)::int from asked where level = 'ok'), 25, 'all of it');
+select is((select count(*)::int from asked where level = 'ok'), 26, 'all of it');
 select is_empty($$select check_name from crm_sync.health() where detail ~ 'whsec|example.test'$$, 'no secret');
 
 select * from finish();

@@ -16,7 +16,7 @@ create function pg_temp.signed(p_id text, p_content text, p_secret text) returns
 $$;
 insert into leads (id, email) select ('10000000-0000-4000-8000-0000000000' || n)::uuid, 'ada@example.test' from generate_series(10, 21) as n;
 update crm_sync.settings set max_envelope_deliveries = 1;
-update crm_sync.destinations set last_delivered_at = null;
+update crm_sync.routes set last_delivered_at = null;
 select crm_sync.tick();
 
 create temp table sent as
@@ -58,7 +58,7 @@ select is(
 from answers join sent using (n)
 join crm_sync.deliveries using (delivery_id) join crm_sync.envelopes on envelopes.envelope_id = sent.envelope_id
 order by n;
-select is((select last_delivered_at from crm_sync.destinations where destination = 'monelec'), null, 'nor is it evidence of anything');
+select is((select max(last_delivered_at) from crm_sync.routes where destination = 'monelec'), null, 'nor is it evidence of anything');
 
 select * from finish();
 rollback;

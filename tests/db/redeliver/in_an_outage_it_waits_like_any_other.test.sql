@@ -44,7 +44,7 @@ insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'a
 set constraints all immediate;
 select pg_temp.answer('reject', '{"status": 422}');
 select crm_sync.tick();
-update crm_sync.destinations set last_delivered_at = clock_timestamp() where destination = 'monelec';
+update crm_sync.routes set last_delivered_at = clock_timestamp() where destination = 'monelec';
 select crm_sync.redeliver(array(select delivery_id from crm_sync.deliveries where captured_at >= now()));
 do $$
 declare

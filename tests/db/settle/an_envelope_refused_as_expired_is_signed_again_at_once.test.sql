@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(2);
+select plan(4);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -49,11 +49,25 @@ select crm_sync.tick();
 
 select results_eq(
     $$select deliveries.status, attempt_count, envelope_failure_count, wait_count from crm_sync.deliveries where captured_at >= now()$$,
-    $$values ('in_flight', 0, 0, 0)$$, 'in the same tick, no attempt counted');
+    $$values ('in_flight', 0, 0, 1)$$, 'in the same tick, no attempt counted');
 select isnt(
     (select headers ->> 'webhook-signature' from net.http_request_queue join crm_sync.envelopes on envelopes.request_id = id
      where envelopes.status = 'in_flight' and dispatched_at >= now()),
     (select signature from first_signature), 'under a signature of its own');
+
+
+select pg_temp.answer('not_attempted', '{"error_code": "expired"}');
+select crm_sync.tick();
+select results_eq(
+    $$select status, attempt_count, wait_count, next_attempt_at > clock_timestamp() + interval '7 s' from crm_sync.deliveries where captured_at >= now()$$,
+    $$values ('pending', 0, 2, true)$$, 'refused again it waits: the clocks differ, and nobody is called without pause');
+update crm_sync.deliveries set next_attempt_at = now() where captured_at >= now();
+select crm_sync.tick();
+select pg_temp.answer('delivered');
+select crm_sync.tick();
+select results_eq(
+    $$select status, wait_count from crm_sync.deliveries where captured_at >= now()$$, $$values ('delivered', 0)$$,
+    'until they agree');
 
 select * from finish();
 rollback;

@@ -38,7 +38,7 @@ as $$
            answers.content, now()
     from answers;
 $$;
-update crm_sync.destinations set last_delivered_at = null;
+update crm_sync.routes set last_delivered_at = null;
 
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 set constraints all immediate;

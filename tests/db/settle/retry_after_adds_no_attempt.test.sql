@@ -47,7 +47,7 @@ declare
 begin
     for v_attempt in 1 .. 11 loop
         perform pg_temp.answer('retry', '{"status": 429, "retry_after": 172800}');
-        update crm_sync.destinations set last_delivered_at = v_now where destination = 'monelec';
+        update crm_sync.routes set last_delivered_at = v_now where destination = 'monelec';
         perform crm_sync.tick(v_now);
         update crm_sync.breakers
         set state = 'closed', reason = null, open_until = null, opened_at = null, open_count = 0,

@@ -42,7 +42,7 @@ $$;
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test'), ('10000000-0000-4000-8000-000000000002', 'bob@example.test');
 update crm_sync.deliveries set attempt_count = right(row_id, 1)::int + 8 where captured_at >= now();
 set constraints all immediate;
-update crm_sync.destinations set last_delivered_at = clock_timestamp() where destination = 'monelec';
+update crm_sync.routes set last_delivered_at = clock_timestamp() where destination = 'monelec';
 select pg_temp.answer('retry', '{"status": 503, "error_code": "receiver_status_503"}');
 select crm_sync.tick('2040-01-01 00:00:00+00');
 

@@ -10,7 +10,7 @@ values ('11111111-1111-4111-8111-111111111111', 'monelec', 1, 2, now(), now() + 
 update crm_sync.deliveries
 set status = 'in_flight', claimed_at = now() - interval '4 days', envelope_id = '11111111-1111-4111-8111-111111111111', attempt_count = 11
 where captured_at >= now();
-update crm_sync.destinations set last_delivered_at = now() - interval '1 hour';
+update crm_sync.routes set last_delivered_at = now() - interval '1 hour';
 select crm_sync._settle(array(
     select row(delivery_id, envelope_id, outcome, false, false, null, null, error_code, '')::crm_sync.settlement
     from crm_sync.deliveries

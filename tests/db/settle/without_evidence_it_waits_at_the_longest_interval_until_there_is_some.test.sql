@@ -41,7 +41,7 @@ $$;
 
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 update crm_sync.deliveries set attempt_count = 10 where captured_at >= now();
-update crm_sync.destinations set last_delivered_at = '2020-01-01' where destination = 'monelec';
+update crm_sync.routes set last_delivered_at = '2020-01-01' where destination = 'monelec';
 set constraints all immediate;
 set constraints all deferred;
 select pg_temp.answer('retry', '{"status": 503}');

@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(1);
+select plan(2);
 update crm_sync.settings set is_running = false;
 
 -- Leaves in an envelope of its own, and comes back.
@@ -20,18 +20,20 @@ create function pg_temp.id(p_row_id text, p_operation text default 'INSERT') ret
     select delivery_id from crm_sync.deliveries where row_id = p_row_id and operation = p_operation;
 $$;
 create table public.visits (id text primary key, label text);
-create table public.calls (id text primary key, label text);
-select crm_sync.attach('visits', 'order_confirmation', array['label'], $$'visit:' || new.id$$);
-select crm_sync.attach('calls', 'order_confirmation', array['label'], $$'call:' || new.id$$);
+select crm_sync.attach('visits', 'request', array['label'], $$'visit:' || new.id$$);
 
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 insert into visits values ('a', 'x');
 select pg_temp.settle(pg_temp.id('10000000-0000-4000-8000-000000000001'), 'delivered');
+update crm_sync.routes set last_delivered_at = now() - interval '1 day';
 update crm_sync.destinations set last_delivered_at = now() - interval '1 day';
 select pg_temp.settle(pg_temp.id('a'), 'delivered');
 select results_eq(
+    $$select route from crm_sync.routes where last_delivered_at = now()$$, $$values ('request')$$,
+    'one endpoint may be out for days while the others of its receiver answer');
+select results_eq(
     $$select destination, now() - last_delivered_at from crm_sync.destinations order by 1$$,
-    $$values ('elementor', interval '0'), ('monelec', interval '1 day')$$, 'however often it took something before');
+    $$values ('elementor', interval '1 day'), ('monelec', interval '0')$$, 'and its receiver has taken something');
 
 select * from finish();
 rollback;
