@@ -194,6 +194,71 @@ comment on function crm_sync._time_columns(regclass) is 'updated_at and created_
 revoke all on function crm_sync._time_columns(regclass), crm_sync._change_times(regclass), crm_sync._required_change_times(regclass),
     crm_sync._knows_birth(regclass), crm_sync._is_quick_to_search(text) from public;
 
+-- sql/crm_sync/05_capture/function_capture.sql
+
+-- The text of a table's capture function. It runs inside the application's statement: one exception block around
+-- everything (no DECLARE initialisers, they escape it), locks waited for 200 ms at most in a transaction, inserts only.
+-- Definer, because the application's roles have no rights in crm_sync.
+
+create or replace function crm_sync._capture_function_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        $sql$
+create or replace function crm_sync.%I()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' set plan_cache_mode = 'force_generic_plan'
+%s
+as %L;
+$sql$,
+        crm_sync._generated_name('capture', p_table_name),
+        crm_sync._pins_sql(),
+        format(
+            $body$
+#variable_conflict use_column
+declare
+    v_count      int;
+    v_dispatched text;
+    v_left_out   text[];
+begin
+    if current_setting('crm_sync.has_waited', true) = 'yes' then
+        perform set_config('lock_timeout', '1ms', true);
+    end if;
+    if current_setting('crm_sync.capture', true) <> '' or current_setting('crm_sync.origin', true) <> '' then
+        v_left_out := crm_sync._destinations_left_out();
+    end if;
+    if tg_table_name <> %6$L or tg_table_schema <> %7$L then
+        perform crm_sync._refuse_former_name(%8$L, tg_relid);
+    end if;
+    if v_left_out is not null then%5$s
+        return null;
+    end if;
+    if tg_op = 'INSERT' then%1$s
+    else%2$s%3$s
+    end if;
+    if v_count > 0 then
+        v_dispatched := set_config('crm_sync.dispatched', '', true);
+    end if;
+    return null;
+exception when others then
+%4$s    return null;
+end;
+$body$,
+            crm_sync._insert_deliveries_sql(p_table_name, 'INSERT'),
+            crm_sync._insert_deliveries_sql(p_table_name, 'UPDATE'),
+            coalesce(crm_sync._related_sql(p_table_name), ''),
+            crm_sync._capture_handler_sql(p_table_name),
+            crm_sync._leave_out_sql(p_table_name),
+            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name));
+end;
+$$;
+
 -- sql/crm_sync/05_capture/function_record.sql
 
 -- The text of the function that builds a route's records, called at the first claim.
@@ -266,6 +331,77 @@ comment on function crm_sync._record_sql(crm_sync.attachments, text, text) is
 
 revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._record_sql(crm_sync.attachments, text, text),
     crm_sync._records_function_sql() from public;
+
+-- sql/crm_sync/05_capture/left_out.sql
+
+create or replace function crm_sync._destinations_left_out()
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_role   text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_origin text := current_setting('crm_sync.origin', true);
+begin
+    if crm_sync._is_capture_off() then
+        if crm_sync._may_leave_out(v_role) then
+            perform set_config('crm_sync.capture', 'off', true);
+            return array(select destinations.destination from crm_sync.destinations);
+        end if;
+        -- The application's write goes on, and so does capture; said once in a transaction.
+        perform set_config('crm_sync.capture', 'refused', true);
+        perform crm_sync._doubt('crm_sync.capture', 'CS028',
+            format('%s may not switch capture off: changes are captured', v_role), 'grant crm_sync_operator to …');
+    end if;
+    if v_origin <> '' and not exists (select from crm_sync.destinations where destinations.destination = v_origin) then
+        perform set_config('crm_sync.origin', '', true);
+        perform crm_sync._doubt('crm_sync.origin', 'CS056', 'crm_sync.origin is none of the destinations: they are all told',
+            (select 'One of: ' || string_agg(destinations.destination, ', ' order by destinations.destination) from crm_sync.destinations));
+        return null;
+    end if;
+    return case when v_origin <> '' then array[v_origin] end;
+end;
+$$;
+
+create or replace function crm_sync._is_capture_off()
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_capture text := lower(trim(coalesce(current_setting('crm_sync.capture', true), '')));
+begin
+    -- As Postgres spells its own switches.
+    if v_capture not in ('', 'on', 'true', 'yes', '1', 'off', 'false', 'no', '0', 'refused') then
+        perform set_config('crm_sync.capture', '', true);
+        perform crm_sync._doubt('crm_sync.capture', 'CS057', 'crm_sync.capture is neither off nor on: changes are captured',
+            'set local crm_sync.capture = ''off'';');
+    end if;
+    return v_capture in ('off', 'false', 'no', '0');
+end;
+$$;
+
+create or replace function crm_sync._doubt(p_setting text, p_sql_state text, p_message text, p_hint text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._note_fault(p_setting, p_sql_state, p_message);
+    raise warning '%', p_message using errcode = p_sql_state, hint = p_hint;
+end;
+$$;
+
+comment on function crm_sync._destinations_left_out() is
+    'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off, or misspells either, is warned once a transaction.';
+
+comment on function crm_sync._is_capture_off() is 'Whether crm_sync.capture says off, in any spelling of a switch. Doubts CS057 what is none.';
+
+comment on function crm_sync._doubt(text, text, text, text) is 'Warns the writer, and notes it in crm_sync.faults: what was meant to stay here is sent.';
+
+revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
+    crm_sync._is_capture_off(), crm_sync._doubt(text, text, text, text), crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),
+    crm_sync._leave_out(bigint[], text[], text), crm_sync._note_left_out(text, int) from public;
 
 -- sql/crm_sync/05_capture/reattach.sql
 
@@ -835,5 +971,10 @@ revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signat
 revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(),
     crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(),
     crm_sync._missing_columns(text), crm_sync._why_not_captured(text) from public;
+
+-- sql/crm_sync/11_schedule/start_stop.sql
+
+comment on function crm_sync.stop() is
+    'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net, or where another session holds what they carry, they stay in flight, and are sent again later. A transaction that was just dispatching when it looked still posts at its commit: called again, it takes that back, too, unless pg_net has it by then. Capture goes on; start() sends what was captured. Waits for a tick that is running, and for whoever changes the settings; for no other operator. Safe to repeat. Role: owner.';
 
 select crm_sync._finish_upgrade();

@@ -32,7 +32,7 @@ begin
     if current_setting('crm_sync.has_waited', true) = 'yes' then
         perform set_config('lock_timeout', '1ms', true);
     end if;
-    if current_setting('crm_sync.capture', true) = 'off' or current_setting('crm_sync.origin', true) <> '' then
+    if current_setting('crm_sync.capture', true) <> '' or current_setting('crm_sync.origin', true) <> '' then
         v_left_out := crm_sync._destinations_left_out();
     end if;
     if tg_table_name <> %6$L or tg_table_schema <> %7$L then

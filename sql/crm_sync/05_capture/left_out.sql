@@ -48,23 +48,55 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_role text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_role   text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_origin text := current_setting('crm_sync.origin', true);
 begin
-    if current_setting('crm_sync.capture', true) = 'off' then
+    if crm_sync._is_capture_off() then
         if crm_sync._may_leave_out(v_role) then
+            perform set_config('crm_sync.capture', 'off', true);
             return array(select destinations.destination from crm_sync.destinations);
         end if;
         -- The application's write goes on, and so does capture; said once in a transaction.
         perform set_config('crm_sync.capture', 'refused', true);
-        perform crm_sync._note_fault(
-            'crm_sync.capture', 'CS028', format('%s may not switch capture off: changes are captured', v_role));
-        raise warning '% may not switch capture off: changes are captured', v_role
-            using hint = 'grant crm_sync_operator to …';
+        perform crm_sync._doubt('crm_sync.capture', 'CS028',
+            format('%s may not switch capture off: changes are captured', v_role), 'grant crm_sync_operator to …');
     end if;
-    return (
-        select array[destinations.destination] from crm_sync.destinations
-        where destinations.destination = current_setting('crm_sync.origin', true)
-    );
+    if v_origin <> '' and not exists (select from crm_sync.destinations where destinations.destination = v_origin) then
+        perform set_config('crm_sync.origin', '', true);
+        perform crm_sync._doubt('crm_sync.origin', 'CS056', 'crm_sync.origin is none of the destinations: they are all told',
+            (select 'One of: ' || string_agg(destinations.destination, ', ' order by destinations.destination) from crm_sync.destinations));
+        return null;
+    end if;
+    return case when v_origin <> '' then array[v_origin] end;
+end;
+$$;
+
+create function crm_sync._is_capture_off()
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_capture text := lower(trim(coalesce(current_setting('crm_sync.capture', true), '')));
+begin
+    -- As Postgres spells its own switches.
+    if v_capture not in ('', 'on', 'true', 'yes', '1', 'off', 'false', 'no', '0', 'refused') then
+        perform set_config('crm_sync.capture', '', true);
+        perform crm_sync._doubt('crm_sync.capture', 'CS057', 'crm_sync.capture is neither off nor on: changes are captured',
+            'set local crm_sync.capture = ''off'';');
+    end if;
+    return v_capture in ('off', 'false', 'no', '0');
+end;
+$$;
+
+create function crm_sync._doubt(p_setting text, p_sql_state text, p_message text, p_hint text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._note_fault(p_setting, p_sql_state, p_message);
+    raise warning '%', p_message using errcode = p_sql_state, hint = p_hint;
 end;
 $$;
 
@@ -135,7 +167,9 @@ $$;
 comment on function crm_sync._leave_out_sql(text) is 'The part of a capture function that runs while capture is off or an origin is set.';
 comment on function crm_sync._insert_left_out_sql(text, text) is 'Its statement for an INSERT or an UPDATE: what would be sent, as cancelled.';
 comment on function crm_sync._destinations_left_out() is
-    'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off is warned, and noted in crm_sync.faults.';
+    'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off, or misspells either, is warned once a transaction.';
+comment on function crm_sync._is_capture_off() is 'Whether crm_sync.capture says off, in any spelling of a switch. Doubts CS057 what is none.';
+comment on function crm_sync._doubt(text, text, text, text) is 'Warns the writer, and notes it in crm_sync.faults: what was meant to stay here is sent.';
 comment on function crm_sync._may_leave_out(text) is 'Whether a role may switch capture off: members of crm_sync_operator, and the owner.';
 comment on function crm_sync._has_related_outside(text, text[]) is 'Whether a change of this table is a change of rows that are sent to others than these.';
 comment on function crm_sync._leave_out(bigint[], text[], text) is
@@ -143,5 +177,5 @@ comment on function crm_sync._leave_out(bigint[], text[], text) is
 comment on function crm_sync._note_left_out(text, int) is 'Counts in the transaction''s line in crm_sync.operations what was left out while capture was off.';
 
 revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
-    crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),
+    crm_sync._is_capture_off(), crm_sync._doubt(text, text, text, text), crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),
     crm_sync._leave_out(bigint[], text[], text), crm_sync._note_left_out(text, int) from public;

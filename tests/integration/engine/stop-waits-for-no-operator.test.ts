@@ -34,6 +34,21 @@ it("takes back what is free, and out of the queue what an operator holds", async
   expect(await keyOfFirst(owner)).toEqual(key);
 });
 
+it("called again it takes back what a transaction had dispatched before, and committed since", async () => {
+  const { first: writer, second: owner } = await openTwoSessions();
+  await owner.query("select crm_sync.start()");
+  await writer.query("begin");
+  await writer.query("insert into leads (email) values ('ada@example.test')");
+  await writer.query("set constraints all immediate");
+  await owner.query("select crm_sync.stop()");
+  await writer.query("commit");
+  expect(await statuses(owner)).toEqual(["in_flight"]);
+
+  await owner.query("select crm_sync.stop()");
+  expect((await owner.query("select from net.http_request_queue")).rowCount).toBe(0);
+  expect(await statuses(owner)).toEqual(["pending"]);
+});
+
 it("of two starts the second waits, and its jobs are the ones that are there", async () => {
   const { first, second } = await openTwoSessions();
   await first.query("select crm_sync.start()");
