@@ -11,6 +11,22 @@ alter table crm_sync.attachments add column if not exists attached_table regclas
 -- instead of: create table crm_sync.routes (
 alter table crm_sync.routes add column if not exists last_delivered_at timestamptz;
 
+-- Whoever raised max_envelope_bytes alone was told that limits are positive.
+-- instead of: create table crm_sync.settings (
+alter table crm_sync.settings
+    drop constraint if exists limits_are_positive,
+    drop constraint if exists a_delivery_may_fill_an_envelope,
+    add constraint limits_are_positive check (
+        max_requests_in_flight > 0
+        and max_deliveries_at_once > 0
+        and max_envelope_deliveries between 1 and 1000
+        and max_envelope_bytes > 0
+        and max_posts_per_session >= 0
+    ),
+    add constraint a_delivery_may_fill_an_envelope check (max_delivery_bytes >= max_envelope_bytes);
+
+-- Done by hand, SHA-256 e1a9b290fbd58eacd02b5b5d0e6b1718b5970de561f886c83926f94daf28100e: create table crm_sync.settings (
+
 -- Done by hand, SHA-256 7dcf3240eaef37539456b472a510155a23982cca3580c7fbbe7b649c15ffdb5a: create table crm_sync.routes (
 
 -- Done by hand, SHA-256 21fa9efa036a6848b170c2b3c57017ccbaddd6ec80e4883e17e0300b48f301ee: create table crm_sync.attachments (
@@ -27,6 +43,11 @@ set search_path = pg_catalog, pg_temp
 as $$
     select '0.3.0'
 $$;
+
+-- sql/crm_sync/02_settings/settings.sql
+
+comment on column crm_sync.settings.max_envelope_bytes is
+    'Bytes of one request body. pg_net 0.20.4 never finishes a body above 65,536 bytes (mended in 0.20.5): raise this only on a newer pg_net, and max_delivery_bytes with it.';
 
 -- sql/crm_sync/03_routes/destinations.sql
 

@@ -33,9 +33,9 @@ create table crm_sync.settings (
         and max_deliveries_at_once > 0
         and max_envelope_deliveries between 1 and 1000
         and max_envelope_bytes > 0
-        and max_delivery_bytes >= max_envelope_bytes
         and max_posts_per_session >= 0
     ),
+    constraint a_delivery_may_fill_an_envelope check (max_delivery_bytes >= max_envelope_bytes),
     constraint lease_outlives_the_request check (lease > request_timeout),
     constraint health_has_limits check (backlog_age_limit > interval '0' and silence_factor > 0),
     constraint alerts_are_not_repeated_at_once check (
@@ -61,7 +61,7 @@ comment on column crm_sync.settings.max_deliveries_at_once is
 comment on column crm_sync.settings.max_posts_per_session is
     'Dispatches at commit by one session. net.wake() registers a commit callback that is never removed: each post makes later commits of that session dearer.';
 comment on column crm_sync.settings.max_envelope_bytes is
-    'Bytes of one request body. pg_net 0.20.4 never finishes a body above 65,536 bytes (mended in 0.20.5): raise this only on a newer pg_net.';
+    'Bytes of one request body. pg_net 0.20.4 never finishes a body above 65,536 bytes (mended in 0.20.5): raise this only on a newer pg_net, and max_delivery_bytes with it.';
 comment on column crm_sync.settings.max_delivery_bytes is
     'A delivery larger than this goes dead as too_large; between max_envelope_bytes and this it travels alone.';
 comment on column crm_sync.settings.request_timeout is

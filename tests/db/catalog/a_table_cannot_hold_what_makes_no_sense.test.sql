@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(7);
+select plan(8);
 
 insert into leads (id, email) values ('10000000-0000-4000-8000-000000000001', 'ada@example.test');
 select throws_ok(
@@ -15,6 +15,10 @@ from (values
     ($$status = 'superseded', finished_at = now()$$, 'superseded_exactly_when_by_another'),
     ($$superseded_by = 1$$, 'superseded_exactly_when_by_another')
 ) as cases (assignment, constraint_name);
+
+select throws_ok(
+    'update crm_sync.settings set max_envelope_bytes = 100000', '23514',
+    'new row for relation "settings" violates check constraint "a_delivery_may_fill_an_envelope"', 'which setting has to go along');
 
 select * from finish();
 rollback;
