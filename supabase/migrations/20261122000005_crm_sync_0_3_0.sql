@@ -376,7 +376,7 @@ begin
     end if;
     if v_origin <> '' and not exists (select from crm_sync.destinations where destinations.destination = v_origin) then
         perform set_config('crm_sync.origin', '', true);
-        perform crm_sync._doubt('crm_sync.origin', 'CS056', 'crm_sync.origin is none of the destinations: they are all told',
+        perform crm_sync._doubt('crm_sync.origin', 'CS062', 'crm_sync.origin is none of the destinations: they are all told',
             (select 'One of: ' || string_agg(destinations.destination, ', ' order by destinations.destination) from crm_sync.destinations));
         return null;
     end if;
@@ -395,7 +395,7 @@ begin
     -- As Postgres spells its own switches.
     if v_capture not in ('', 'on', 'true', 'yes', '1', 'off', 'false', 'no', '0', 'refused') then
         perform set_config('crm_sync.capture', '', true);
-        perform crm_sync._doubt('crm_sync.capture', 'CS057', 'crm_sync.capture is neither off nor on: changes are captured',
+        perform crm_sync._doubt('crm_sync.capture', 'CS063', 'crm_sync.capture is neither off nor on: changes are captured',
             'set local crm_sync.capture = ''off'';');
     end if;
     return v_capture in ('off', 'false', 'no', '0');
@@ -416,7 +416,7 @@ $$;
 comment on function crm_sync._destinations_left_out() is
     'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off, or misspells either, is warned once a transaction.';
 
-comment on function crm_sync._is_capture_off() is 'Whether crm_sync.capture says off, in any spelling of a switch. Doubts CS057 what is none.';
+comment on function crm_sync._is_capture_off() is 'Whether crm_sync.capture says off, in any spelling of a switch. Doubts CS063 what is none.';
 
 comment on function crm_sync._doubt(text, text, text, text) is 'Warns the writer, and notes it in crm_sync.faults: what was meant to stay here is sent.';
 

@@ -22,7 +22,7 @@ select results_eq(
     'what is no switch changes nothing');
 select results_eq(
     $$select place, sql_state, detail from crm_sync.faults$$,
-    $$values ('crm_sync.capture', 'CS057', 'crm_sync.capture is neither off nor on: changes are captured')$$, 'and is said once');
+    $$values ('crm_sync.capture', 'CS063', 'crm_sync.capture is neither off nor on: changes are captured')$$, 'and is said once');
 select is(current_setting('crm_sync.capture'), '', 'in this transaction');
 
 select * from finish();

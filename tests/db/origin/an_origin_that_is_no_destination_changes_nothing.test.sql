@@ -17,7 +17,7 @@ select is((select status from crm_sync.deliveries), 'in_flight', 'sent as ever, 
 
 select results_eq(
     $$select place, sql_state, detail from crm_sync.faults$$,
-    $$values ('crm_sync.origin', 'CS056', 'crm_sync.origin is none of the destinations: they are all told')$$, 'and somebody hears of it');
+    $$values ('crm_sync.origin', 'CS062', 'crm_sync.origin is none of the destinations: they are all told')$$, 'and somebody hears of it');
 
 select * from finish();
 rollback;
