@@ -5,7 +5,7 @@ import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, printRows } from "./output.ts";
 import { callProject } from "./project.ts";
-import { tableName } from "./table-name.ts";
+import { rowId, tableName } from "./table-name.ts";
 
 interface Options extends DatabaseOptions, OutputOptions {
   table?: string;
@@ -80,7 +80,7 @@ function fromDatabase(options: Options): Promise<Row[]> {
               last_status, last_error_code, last_error, finished_at
        from crm_sync.delivery_log
        where ($1::regclass is null or table_name = ${tableName("$1")})
-         and ($2::text is null or row_id = $2)
+         and ($2::text is null or row_id = ${rowId("$1", "$2")})
          and ($3::text is null or status = $3)
          and ($4::bigint is null or delivery_id < $4)
        order by delivery_id desc limit $5`,

@@ -7,7 +7,7 @@ import { examples } from "./help.ts";
 import { toCount } from "./numbers.ts";
 import { type OutputOptions, plural, printJson, printRows, printTable } from "./output.ts";
 import { callProject } from "./project.ts";
-import { tableName } from "./table-name.ts";
+import { rowId, tableName } from "./table-name.ts";
 import { TIME_HELP, toTime } from "./time.ts";
 
 interface Options extends DatabaseOptions, OutputOptions, AskOptions {
@@ -107,7 +107,7 @@ async function newestOfRow(query: Query, { table, id }: Options): Promise<number
   const rows = await query(
     `select max(delivery_id) as delivery_id
      from crm_sync.delivery_log
-     where row_id = $2 and table_name = ${tableName("$1")}
+     where row_id = ${rowId("$1", "$2")} and table_name = ${tableName("$1")}
      group by route`,
     [table, id],
   );

@@ -471,6 +471,27 @@ begin
 end;
 $$;
 
+-- sql/crm_sync/05_capture/recapture.sql
+
+create or replace function crm_sync._has_row(p_table_name text, p_row_id text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return crm_sync._rows(p_table_name, array[p_row_id]) <> '[]';
+exception when data_exception then
+    -- The key has another type by now: no row has such an id.
+    return false;
+end;
+$$;
+
+comment on function crm_sync._has_row(text, text) is 'Whether the table has a row of this id now.';
+
+revoke all on function crm_sync._rows(text, text[]), crm_sync._has_row(text, text),
+    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
+
 -- sql/crm_sync/05_capture/renamed.sql
 
 create or replace function crm_sync._rename_attachments(p_former_name text, p_table_name text)
@@ -621,6 +642,136 @@ comment on function crm_sync._read_waiting(crm_sync.attachments) is 'Freezes the
 
 revoke all on function crm_sync._replaced_table(text, text), crm_sync._require_in_place(text, text), crm_sync._take_place(text),
     crm_sync._read_waiting(crm_sync.attachments) from public;
+
+-- sql/crm_sync/05_capture/row_id.sql
+
+-- A row's id as the ledger spells it, however whoever asks does: '007' is 7, and a uuid in upper case the same one. Otherwise
+-- they would be told that there is nothing, and an erasure would leave what it was to take.
+
+create or replace function crm_sync._row_id(p_table_name text, p_row_id text)
+returns text
+language plpgsql
+stable
+-- Definer: who looks at the ledger through its views reaches neither its tables nor the generator's functions. As capture
+-- does, or the ledger knows the row by another id.
+security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+declare
+    v_sql    text;
+    v_row_id text;
+begin
+    -- What the ledger holds is an id, also of a table that is gone, or that had another key when it was captured.
+    if p_row_id is null or crm_sync._is_known_row(p_table_name, p_row_id) then
+        return p_row_id;
+    end if;
+    v_sql := crm_sync._spelled_sql(to_regclass(p_table_name), '$1');
+    if v_sql is null then
+        return p_row_id;
+    end if;
+    execute v_sql into v_row_id using p_row_id;
+    if v_row_id is null then
+        raise data_exception;
+    end if;
+    return v_row_id;
+exception when data_exception or integrity_constraint_violation then
+    raise exception '"%" is no id of a row of %', p_row_id, p_table_name
+        using errcode = 'CS056', hint = crm_sync._key_in_words(to_regclass(p_table_name));
+end;
+$$;
+
+create or replace function crm_sync._row_ids(p_table_name text, p_row_ids text[])
+returns text[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+declare
+    v_row_ids text[];
+begin
+    execute format(
+        'select array_agg(distinct spelled.row_id)
+         from unnest($1) as ids (row_id) left join lateral (%s) as spelled (row_id) on true',
+        crm_sync._spelled_sql(to_regclass(p_table_name), 'ids.row_id')
+    ) into v_row_ids using p_row_ids;
+    if array_position(v_row_ids, null) is not null then
+        raise data_exception;
+    end if;
+    return v_row_ids;
+exception when data_exception or integrity_constraint_violation then
+    -- One by one, to say which.
+    return array(select distinct crm_sync._row_id(p_table_name, ids.row_id) from unnest(p_row_ids) as ids (row_id));
+end;
+$$;
+
+create or replace function crm_sync._spelled_sql(p_table regclass, p_row_id text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- By the types' input, not by casts to them: a cast cuts off what is too long for the key, and finds another row.
+    select format(
+        'select %s from jsonb_to_record(jsonb_build_object(%s)) as this (%s) %s',
+        crm_sync._row_id_sql(p_table, 'this'),
+        case count(*)
+            when 1 then format('%L, %s', min(keys.column_name), p_row_id)
+            else string_agg(format('%L, %s::jsonb -> %s', keys.column_name, p_row_id, keys.place - 1), ', ' order by keys.place)
+        end,
+        string_agg(format('%I %s', keys.column_name, keys.column_type), ', ' order by keys.place),
+        case when count(*) > 1 then format(
+            'where jsonb_array_length(%1$s::jsonb) = %2$s and not %1$s::jsonb @> ''[null]''', p_row_id, count(*)) end)
+    from crm_sync._primary_key(p_table) with ordinality as keys (column_name, column_type, place)
+    having count(*) > 0;
+$$;
+
+create or replace function crm_sync._is_known_row(p_table_name text, p_row_id text)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from crm_sync.deliveries where deliveries.row_id = p_row_id and deliveries.table_name = p_table_name
+    ) or exists (
+        select from crm_sync.capture_failures as failures
+        where failures.table_name = p_table_name and p_row_id = any (failures.row_ids)
+    ) or exists (
+        select from crm_sync.related_changes as changes where changes.table_name = p_table_name and changes.row_id = p_row_id
+    );
+$$;
+
+create or replace function crm_sync._key_in_words(p_table regclass)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case count(*)
+        when 1 then 'Its key as text: '
+        else 'Its key as a JSON array: '
+    end || string_agg(format('%s (%s)', keys.column_name, keys.column_type), ', ' order by keys.place)
+    from crm_sync._primary_key(p_table) with ordinality as keys (column_name, column_type, place);
+$$;
+
+comment on function crm_sync._row_id(text, text) is
+    'A row''s id as capture spells it; as it is given where the ledger knows it so, or no table bears the name or has a key. For views: row_id = (select crm_sync._row_id(…)). Changes nothing. Roles: crm_sync_reader, crm_sync_operator. Error: CS056 the table''s key can not be that.';
+
+comment on function crm_sync._row_ids(text, text[]) is 'Many at once, each once, of a table that is there. Raises CS056.';
+
+comment on function crm_sync._spelled_sql(regclass, text) is
+    'SQL query over a row''s id, given as SQL: the same as capture spells it, null where it has another number of columns than the key; null: the table has no key.';
+
+comment on function crm_sync._is_known_row(text, text) is 'Whether the ledger holds something of a row of exactly this id.';
+
+comment on function crm_sync._key_in_words(regclass) is 'Which columns a row''s id has, and of which types, for a hint.';
+
+revoke all on function crm_sync._row_id(text, text), crm_sync._row_ids(text, text[]), crm_sync._spelled_sql(regclass, text),
+    crm_sync._is_known_row(text, text), crm_sync._key_in_words(regclass) from public;
+
+grant execute on function crm_sync._row_id(text, text) to crm_sync_reader, crm_sync_operator;
 
 -- sql/crm_sync/06_dispatch/build_records.sql
 
@@ -840,6 +991,236 @@ revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
     crm_sync._note_delivered(bigint[], timestamptz), crm_sync._after_settle(bigint[], timestamptz) from public;
 
+-- sql/crm_sync/09_operate/backfill.sql
+
+create or replace function crm_sync._rows_to_backfill(p_route text, p_tables text[], p_row_ids text[], p_since timestamptz, p_limit int)
+returns table (table_name text, row_ids text[], last_changed_at timestamptz)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_row_ids is not null then
+        return query
+        select tables.name, crm_sync._row_ids(tables.name, p_row_ids), null::timestamptz
+        from unnest(p_tables) as tables (name);
+        return;
+    end if;
+    if p_tables = '{}' then
+        return;
+    end if;
+    -- One limit for all tables of the route, and no cut through rows of one time: where it goes on none is lost or taken twice.
+    return query execute format(
+        'select oldest.table_name, array_agg(oldest.row_id), max(oldest.changed_at)
+         from (
+             select * from (%s) as fired
+             order by fired.changed_at
+             fetch first (coalesce($2, 9223372036854775807)) rows with ties
+         ) as oldest
+         group by oldest.table_name
+         order by oldest.table_name',
+        crm_sync._rows_that_fire_sql(p_route, p_tables, '>=')
+    ) using p_since, p_limit;
+end;
+$$;
+
+comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
+    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route, CS056 the table''s key can not be one of the ids.';
+
+-- sql/crm_sync/09_operate/dry_run.sql
+
+-- What would be sent for a row as it is now: the function maps it and masks the values, and calls nobody. Two calls, because
+-- an answer comes only after the commit and nothing here waits. In no envelope of the ledger: reconcile takes no notice.
+
+create or replace function crm_sync.dry_run(p_table regclass, p_row_id text, p_note text default null)
+returns table (dry_run_id uuid, routes text[], see text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_row_id  text := crm_sync._required_row_id(p_table, p_row_id);
+    v_body    jsonb := crm_sync._dry_run_body(p_table, v_row_id, 'true');
+    v_request bigint;
+begin
+    dry_run_id := gen_random_uuid();
+    routes := array(select delivery ->> 'route' from jsonb_array_elements(v_body -> 'deliveries') as delivery);
+    see := format('select * from crm_sync.dry_run_result(%L);', dry_run_id);
+    v_request := crm_sync._post_signed(
+        crm_sync._required_function_access(), dry_run_id, v_body, (select settings.request_timeout from crm_sync.settings));
+    perform crm_sync._note_operation('dry_run', jsonb_build_object(
+        'table', crm_sync._table_name(p_table), 'row_id', v_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
+        cardinality(routes), p_note);
+    return next;
+end;
+$$;
+
+create or replace function crm_sync.dry_run_request(p_table regclass, p_row_id text, p_note text default null)
+returns table (url text, headers jsonb, body text)
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
+as $$
+declare
+    v_row_id   text := crm_sync._required_row_id(p_table, p_row_id);
+    v_function crm_sync.function_access := crm_sync._required_function_access();
+    v_body     jsonb := crm_sync._dry_run_body(p_table, v_row_id, '"whole"');
+begin
+    perform crm_sync._note_operation('dry_run_request', jsonb_build_object(
+        'table', crm_sync._table_name(p_table), 'row_id', v_row_id), jsonb_array_length(v_body -> 'deliveries'), p_note);
+    return query select v_function.url, crm_sync._signed_headers(v_function, gen_random_uuid(), v_body), v_body::text;
+end;
+$$;
+
+create or replace function crm_sync._dry_run_body(p_table regclass, p_row_id text, p_dry_run jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_deliveries jsonb;
+begin
+    v_deliveries := crm_sync._dry_deliveries(crm_sync._table_name(p_table), p_row_id);
+    if v_deliveries is null then
+        raise exception 'no route fires for row % of % as it is', p_row_id, p_table
+            using errcode = 'CS031', hint = 'Its conditions: select route, condition from crm_sync.attachments;';
+    end if;
+    if p_dry_run = 'true' then
+        perform crm_sync._require_postable(v_deliveries);
+    end if;
+    return crm_sync._dry_envelope(v_deliveries, p_dry_run);
+end;
+$$;
+
+create or replace function crm_sync._dry_deliveries(p_table_name text, p_row_id text)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_rows       jsonb;
+    v_ids        bigint[];
+    v_deliveries jsonb;
+begin
+    if not crm_sync._has_row(p_table_name, p_row_id) then
+        raise exception '% has no row %', p_table_name, p_row_id
+            using errcode = 'CS029', hint = 'Its primary key as text; a JSON array where it has several columns.';
+    end if;
+    v_rows := crm_sync._rows(p_table_name, array[p_row_id]);
+    -- Captured and read as ever, and undone: the variable stays, the deliveries do not.
+    begin
+        v_ids := array(select * from crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows));
+        v_deliveries := (
+            select jsonb_agg(read.delivery order by read.delivery_id)
+            from (
+                select deliveries.delivery_id, crm_sync._dry_read(deliveries) as delivery
+                from crm_sync.deliveries
+                where deliveries.delivery_id = any (v_ids)
+            ) as read
+            where read.delivery is not null);
+        raise exception 'undone' using errcode = 'CS099';
+    exception when sqlstate 'CS099' then
+        return v_deliveries;
+    end;
+end;
+$$;
+
+comment on function crm_sync.dry_run(regclass, text, text) is
+    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 a delivery is too large to be sent, CS047 a record can not be read, CS048 all of them together are too large for one request to pg_net, CS056 the table''s key can not be that.';
+
+-- sql/crm_sync/09_operate/erase.sql
+
+-- Removes one row's personal data from the ledger. What still waits is cancelled; the trace stays without the record.
+
+create or replace function crm_sync.erase(p_table regclass, p_row_id text, p_note text default null)
+returns table (delivery_id bigint, status text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_row_id     text;
+    v_ids        bigint[];
+    v_is_gone    boolean;
+begin
+    perform crm_sync._require_followed();
+    v_row_id := crm_sync._required_row_id(p_table, p_row_id);
+    v_is_gone := exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name)
+        and not crm_sync._has_row(v_table_name, v_row_id);
+    -- First what is still to be captured: a tick that is at it is waited for, and what it has captured is found.
+    perform crm_sync._erase_uncaptured(array[v_table_name], array[v_row_id]);
+    v_ids := crm_sync._deliveries_telling_of(p_table, v_row_id);
+    perform crm_sync._erase_deliveries(v_ids);
+    perform crm_sync._note_operation(
+        'erase',
+        jsonb_build_object('table', v_table_name, 'row_id', v_row_id, 'is_gone', case when v_is_gone then true end),
+        cardinality(v_ids), p_note);
+    if v_is_gone then
+        -- Which rows of others it affected only the row itself could tell.
+        raise warning '% has no such row any more: records of others that were read from it are not found', v_table_name
+            using errcode = 'CS046', hint = 'By what they tell: select * from crm_sync.erase_person(p_email => ''…'');';
+    end if;
+    return query
+    select deliveries.delivery_id, deliveries.status from crm_sync.deliveries where deliveries.delivery_id = any (v_ids) order by 1;
+end;
+$$;
+
+create or replace function crm_sync._deliveries_telling_of(p_table regclass, p_row_id text)
+returns bigint[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_ids        bigint[] := array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+    );
+    v_related    bigint[];
+begin
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name)
+        or not crm_sync._has_row(v_table_name, p_row_id) then
+        return v_ids;
+    end if;
+    -- What was read of this row into the records of others: of a customer into those of their requests and payments.
+    execute format(
+        'select array_agg(distinct telling.delivery_id)
+         from crm_sync.%I(array[$1]) as affected
+         join crm_sync.deliveries as own
+           on own.row_id = affected.row_id and own.table_name = affected.target_table
+         join crm_sync.deliveries as telling
+           on telling.ordering_key = own.ordering_key
+          and (telling.claimed_at is not null or telling.status = ''pending'')',
+        crm_sync._generated_name('related', v_table_name)
+    ) into v_related using p_row_id;
+    return v_ids || v_related;
+end;
+$$;
+
+comment on function crm_sync.erase(regclass, text, text) is
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Errors: CS023 nothing was ever captured from the table, CS051 a table was renamed since it was attached, CS056 the table''s key can not be that.';
+
+-- sql/crm_sync/09_operate/operations.sql
+
+create or replace function crm_sync._required_row_id(p_table regclass, p_row_id text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_attached(p_table);
+    return crm_sync._row_id(crm_sync._table_name(p_table), p_row_id);
+end;
+$$;
+
+comment on function crm_sync._required_row_id(regclass, text) is
+    'A row''s id as the ledger spells it. Raises CS023 unless something is, or was, captured from the table, CS056 where its key can not be that.';
+
+revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
+    crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text) from public;
+
 -- sql/crm_sync/10_observe/health.sql
 
 create or replace function crm_sync._checks()
@@ -993,9 +1374,189 @@ revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), c
     crm_sync._partition_of(text), crm_sync._tables_that_are_gone(), crm_sync._tables_not_read(),
     crm_sync._missing_columns(text), crm_sync._why_not_captured(text) from public;
 
+-- sql/crm_sync/10_observe/row_status.sql
+
+-- How a row stands, in a few words for the office. Of several routes the one that needs somebody comes first, then what
+-- waits, then the newest. Definer: readers have no rights on the ledger's other tables.
+
+create or replace function crm_sync.row_status(p_table regclass, p_row_id text, p_now timestamptz default clock_timestamp())
+returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_row_id     text := crm_sync._required_row_id(p_table, p_row_id);
+    v_delivery   crm_sync.deliveries;
+begin
+    select newest.* into v_delivery
+    from (
+        select distinct on (deliveries.route) deliveries.*
+        from crm_sync.deliveries
+        where deliveries.row_id = v_row_id and deliveries.table_name = v_table_name
+        order by deliveries.route, deliveries.delivery_id desc
+    ) as newest
+    order by array_position(array['dead', 'pending', 'in_flight', 'delivered', 'superseded', 'cancelled'], newest.status),
+             newest.delivery_id desc
+    limit 1;
+    if exists (
+        select from crm_sync.capture_failures as failures
+        where failures.table_name = v_table_name and v_row_id = any (failures.row_ids)
+    ) then
+        return 'waiting: its last change is still to be captured';
+    end if;
+    return case v_delivery.status
+        when 'delivered' then 'delivered ' || crm_sync._office_time(v_delivery.finished_at, p_now)
+        when 'in_flight' then 'being sent'
+        when 'pending' then 'waiting: ' || crm_sync._why_waiting(v_delivery, p_now)
+        when 'dead' then crm_sync._why_dead(v_delivery)
+        when 'superseded' then 'delivered with a newer change'
+        when 'cancelled' then 'not sent: ' || coalesce(replace(v_delivery.last_error_code, '_', ' '), 'cancelled')
+        else 'nothing to send'
+    end;
+end;
+$$;
+
+comment on function crm_sync.row_status(regclass, text, timestamptz) is
+    'A few words on a row: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity'', ''nothing to send''. Times by settings.office_time_zone, with the date unless it is today. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator; for the dashboard public.crm_sync_row_status(). Errors: CS023 nothing is captured from this table, CS056 its key can not be that.';
+
+-- sql/crm_sync/10_observe/trace.sql
+
+-- The life of one row: every delivery of it and every attempt, in order, and what an operator did to them.
+-- Definer: readers have no rights on the ledger's other tables. No personal data.
+
+create or replace function crm_sync.trace(p_table regclass, p_row_id text)
+returns table (at timestamptz, delivery_id bigint, route text, step text, detail text)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table_name text := crm_sync._table_name(p_table);
+    v_row_id     text := crm_sync._required_row_id(p_table, p_row_id);
+    v_ids        bigint[] := crm_sync._deliveries_telling_of(p_table, v_row_id);
+begin
+    return query
+    select steps.at, steps.delivery_id, steps.route, steps.step, nullif(steps.detail, '')
+    from (
+        select * from crm_sync._captures_of(v_ids)
+        union all
+        select * from crm_sync._attempts_of(v_ids)
+        union all
+        select * from crm_sync._states_of(v_ids)
+        union all
+        select * from crm_sync._operations_on(v_ids, v_table_name, v_row_id)
+        union all
+        select failures.failed_at, null, null, 'missed by capture',
+               format('SQLSTATE %s; captured again from %s on', failures.sql_state, failures.next_retry_at)
+        from crm_sync.capture_failures as failures
+        where failures.table_name = v_table_name and v_row_id = any (failures.row_ids)
+    ) as steps (at, delivery_id, route, step, detail)
+    order by steps.at, steps.delivery_id;
+end;
+$$;
+
+comment on function crm_sync.trace(regclass, text) is
+    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs, as long as it is there: of one that is gone, its own alone. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Errors: CS023 nothing is captured from this table, CS056 its key can not be that. No rows: nothing of this row was ever captured.';
+
 -- sql/crm_sync/11_schedule/start_stop.sql
 
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net, or where another session holds what they carry, they stay in flight, and are sent again later. A transaction that was just dispatching when it looked still posts at its commit: called again, it takes that back, too, unless pg_net has it by then. Capture goes on; start() sends what was captured. Waits for a tick that is running, and for whoever changes the settings; for no other operator. Safe to repeat. Role: owner.';
+
+-- sql/crm_sync/12_dashboard/definers.sql
+
+-- What the application's dashboard may ask for, with the owner's rights: the only functions of this schema that the data
+-- API's roles may execute, and each first looks whether the caller is an administrator.
+
+create or replace function crm_sync.dashboard_deliveries(p_table text, p_row_id text, p_status text, p_before bigint, p_limit int)
+returns table (
+    delivery_id bigint, captured_at timestamptz, route text, destination text, table_name text, row_id text, status text,
+    attempt_count int, next_attempt_at timestamptz, last_status int, last_error_code text, last_error text, finished_at timestamptz
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text;
+    v_row_id     text := p_row_id;
+begin
+    perform crm_sync._require_administrator();
+    if p_table is not null then
+        v_table_name := crm_sync._attached_table(p_table);
+        v_row_id := crm_sync._row_id(v_table_name, p_row_id);
+    end if;
+    if p_status <> all (array['pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled']) then
+        raise exception 'there is no status "%"', p_status
+            using errcode = 'CS024', hint = 'pending, in_flight, delivered, dead, superseded, cancelled';
+    end if;
+    return query
+    select deliveries.delivery_id, deliveries.captured_at, deliveries.route, deliveries.destination, deliveries.table_name,
+           deliveries.row_id, deliveries.status, deliveries.attempt_count,
+           case when deliveries.status = 'pending' then deliveries.next_attempt_at end,
+           deliveries.last_status, deliveries.last_error_code, deliveries.last_error, deliveries.finished_at
+    from crm_sync.deliveries
+    where (p_table is null or deliveries.table_name = v_table_name)
+      and (v_row_id is null or deliveries.row_id = v_row_id)
+      and (p_status is null or deliveries.status = p_status)
+      and (p_before is null or deliveries.delivery_id < p_before)
+    order by deliveries.delivery_id desc
+    limit least(greatest(p_limit, 1), 1000);
+end;
+$$;
+
+create or replace function crm_sync.dashboard_redeliver(p_delivery_ids bigint[], p_table text, p_row_id text, p_note text)
+returns table (delivery_id bigint, redelivered boolean, status text, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_ids        bigint[] := p_delivery_ids;
+    v_table_name text;
+    v_row_id     text;
+begin
+    perform crm_sync._require_administrator();
+    if num_nulls(p_delivery_ids, p_table) <> 1 or num_nulls(p_table, p_row_id) = 1 then
+        raise exception 'redeliver what?' using errcode = 'CS025', hint = 'Give p_delivery_ids, or p_table and p_row_id.';
+    end if;
+    if p_table is not null then
+        v_table_name := crm_sync._attached_table(p_table);
+        v_row_id := crm_sync._row_id(v_table_name, p_row_id);
+        -- Of each route the newest: what is older has been told, or is no longer true.
+        v_ids := array(
+            select max(deliveries.delivery_id) from crm_sync.deliveries
+            where deliveries.row_id = v_row_id and deliveries.table_name = v_table_name
+            group by deliveries.route);
+    end if;
+    if v_ids = '{}' then
+        return query select null::bigint, false, null::text, 'nothing was captured of this row';
+        return;
+    end if;
+    for delivery_id, redelivered, reason in select results.* from crm_sync.redeliver(v_ids, false, p_note) as results loop
+        status := (select deliveries.status from crm_sync.deliveries where deliveries.delivery_id = dashboard_redeliver.delivery_id);
+        return next;
+    end loop;
+end;
+$$;
+
+-- sql/crm_sync/12_dashboard/public.sql
+
+comment on function public.crm_sync_deliveries(text, text, text, bigint, int) is
+    'Deliveries, newest first, 50 by default and 1,000 at most; by table, row id and status; p_before: those before this id. No personal data, changes nothing. For administrators (crm_sync.settings.administrator_claim) and the server''s key. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS024 no such status, CS056 the table''s key can not be that.';
+
+comment on function public.crm_sync_row_status(text, text) is
+    'A row in a few words: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity''. Changes nothing. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS056 its key can not be that.';
+
+comment on function public.crm_sync_redeliver(bigint[], text, text, text) is
+    'Sends deliveries again, by their ids or the newest of each route of a row; says of each its new status, or why it was refused. Leaves a line in crm_sync.operations. Safe to repeat: what is pending stays so. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS025 neither ids nor a row, CS056 the table''s key can not be that.';
 
 select crm_sync._finish_upgrade();

@@ -20,6 +20,20 @@ begin
 end;
 $$;
 
+create function crm_sync._has_row(p_table_name text, p_row_id text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return crm_sync._rows(p_table_name, array[p_row_id]) <> '[]';
+exception when data_exception then
+    -- The key has another type by now: no row has such an id.
+    return false;
+end;
+$$;
+
 create function crm_sync._recapture(
     p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb,
     p_routes text[] default null, p_is_backfill boolean default false, p_captured_at timestamptz default clock_timestamp()
@@ -38,7 +52,9 @@ end;
 $$;
 
 comment on function crm_sync._rows(text, text[]) is 'Rows by their row ids, as a JSON array; absent ones are left out.';
+comment on function crm_sync._has_row(text, text) is 'Whether the table has a row of this id now.';
 comment on function crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) is
     'Captures changes given as rows in JSON, as the table''s trigger would have; returns the new deliveries.';
 
-revoke all on function crm_sync._rows(text, text[]), crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;
+revoke all on function crm_sync._rows(text, text[]), crm_sync._has_row(text, text),
+    crm_sync._recapture(text, text, jsonb, jsonb, text[], boolean, timestamptz) from public;

@@ -76,7 +76,7 @@ as $$
 begin
     if p_row_ids is not null then
         return query
-        select tables.name, (select array_agg(distinct ids.row_id) from unnest(p_row_ids) as ids (row_id)), null::timestamptz
+        select tables.name, crm_sync._row_ids(tables.name, p_row_ids), null::timestamptz
         from unnest(p_tables) as tables (name);
         return;
     end if;
@@ -140,7 +140,7 @@ end;
 $$;
 
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
-    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route.';
+    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route, CS056 the table''s key can not be one of the ids.';
 comment on function crm_sync._tables_of_route(text, regclass) is 'Tables attached to the route; of these one, if it is named. Raises CS002: unknown route.';
 comment on function crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int) is
     'Row ids, table by table: those named, or those that fire the route and changed since then, oldest first, and when the last of them did.';

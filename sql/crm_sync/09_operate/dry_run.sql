@@ -8,7 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
-    v_body    jsonb := crm_sync._dry_run_body(p_table, p_row_id, 'true');
+    v_row_id  text := crm_sync._required_row_id(p_table, p_row_id);
+    v_body    jsonb := crm_sync._dry_run_body(p_table, v_row_id, 'true');
     v_request bigint;
 begin
     dry_run_id := gen_random_uuid();
@@ -17,7 +18,7 @@ begin
     v_request := crm_sync._post_signed(
         crm_sync._required_function_access(), dry_run_id, v_body, (select settings.request_timeout from crm_sync.settings));
     perform crm_sync._note_operation('dry_run', jsonb_build_object(
-        'table', crm_sync._table_name(p_table), 'row_id', p_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
+        'table', crm_sync._table_name(p_table), 'row_id', v_row_id, 'dry_run_id', dry_run_id, 'request_id', v_request),
         cardinality(routes), p_note);
     return next;
 end;
@@ -29,11 +30,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
+    v_row_id   text := crm_sync._required_row_id(p_table, p_row_id);
     v_function crm_sync.function_access := crm_sync._required_function_access();
-    v_body     jsonb := crm_sync._dry_run_body(p_table, p_row_id, '"whole"');
+    v_body     jsonb := crm_sync._dry_run_body(p_table, v_row_id, '"whole"');
 begin
     perform crm_sync._note_operation('dry_run_request', jsonb_build_object(
-        'table', crm_sync._table_name(p_table), 'row_id', p_row_id), jsonb_array_length(v_body -> 'deliveries'), p_note);
+        'table', crm_sync._table_name(p_table), 'row_id', v_row_id), jsonb_array_length(v_body -> 'deliveries'), p_note);
     return query select v_function.url, crm_sync._signed_headers(v_function, gen_random_uuid(), v_body), v_body::text;
 end;
 $$;
@@ -46,7 +48,6 @@ as $$
 declare
     v_deliveries jsonb;
 begin
-    perform crm_sync._require_attached(p_table);
     v_deliveries := crm_sync._dry_deliveries(crm_sync._table_name(p_table), p_row_id);
     if v_deliveries is null then
         raise exception 'no route fires for row % of % as it is', p_row_id, p_table
@@ -123,14 +124,15 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_rows       jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
+    v_rows       jsonb;
     v_ids        bigint[];
     v_deliveries jsonb;
 begin
-    if v_rows = '[]' then
+    if not crm_sync._has_row(p_table_name, p_row_id) then
         raise exception '% has no row %', p_table_name, p_row_id
             using errcode = 'CS029', hint = 'Its primary key as text; a JSON array where it has several columns.';
     end if;
+    v_rows := crm_sync._rows(p_table_name, array[p_row_id]);
     -- Captured and read as ever, and undone: the variable stays, the deliveries do not.
     begin
         v_ids := array(select * from crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows));
@@ -219,7 +221,7 @@ end;
 $$;
 
 comment on function crm_sync.dry_run(regclass, text, text) is
-    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 a delivery is too large to be sent, CS047 a record can not be read, CS048 all of them together are too large for one request to pg_net.';
+    'Asks the function what it would send for a row as it is now, for each route that it fires; nothing is sent to a receiver and nothing stays in the ledger. Its body passes pg_net''s queue as any other. The answer, with masked values, a second later: dry_run_result(dry_run_id). Safe to repeat. Role: crm_sync_operator. Errors: CS010 Vault is not set up, CS023 nothing is captured from the table, CS029 no such row, CS031 no route fires, CS037 a delivery is too large to be sent, CS047 a record can not be read, CS048 all of them together are too large for one request to pg_net, CS056 the table''s key can not be that.';
 comment on function crm_sync.dry_run_result(uuid) is
     'The answer to a dry run. would: send, reject (the record is at fault), misconfigured, wait (no answer yet), fail (no usable one). payload: letters as x, digits as 0, numbers as "<number>", words of the mapper''s own in clear. Waits for nothing; safe to repeat for 6 hours. Role: crm_sync_operator. Error: CS032 no such dry run.';
 comment on function crm_sync.dry_run_request(regclass, text, text) is

@@ -9,19 +9,21 @@ as $$
 #variable_conflict use_column
 declare
     v_table_name text := crm_sync._table_name(p_table);
+    v_row_id     text;
     v_ids        bigint[];
     v_is_gone    boolean;
 begin
     perform crm_sync._require_followed();
+    v_row_id := crm_sync._required_row_id(p_table, p_row_id);
     v_is_gone := exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name)
-        and crm_sync._rows(v_table_name, array[p_row_id]) = '[]';
+        and not crm_sync._has_row(v_table_name, v_row_id);
     -- First what is still to be captured: a tick that is at it is waited for, and what it has captured is found.
-    perform crm_sync._erase_uncaptured(array[v_table_name], array[p_row_id]);
-    v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
+    perform crm_sync._erase_uncaptured(array[v_table_name], array[v_row_id]);
+    v_ids := crm_sync._deliveries_telling_of(p_table, v_row_id);
     perform crm_sync._erase_deliveries(v_ids);
     perform crm_sync._note_operation(
         'erase',
-        jsonb_build_object('table', v_table_name, 'row_id', p_row_id, 'is_gone', case when v_is_gone then true end),
+        jsonb_build_object('table', v_table_name, 'row_id', v_row_id, 'is_gone', case when v_is_gone then true end),
         cardinality(v_ids), p_note);
     if v_is_gone then
         -- Which rows of others it affected only the row itself could tell.
@@ -100,7 +102,8 @@ declare
     );
     v_related    bigint[];
 begin
-    if not exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name) then
+    if not exists (select from crm_sync.related_attachments as related where related.table_name = v_table_name)
+        or not crm_sync._has_row(v_table_name, p_row_id) then
         return v_ids;
     end if;
     -- What was read of this row into the records of others: of a customer into those of their requests and payments.
@@ -129,7 +132,7 @@ as $$
 $$;
 
 comment on function crm_sync.erase(regclass, text, text) is
-    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Error: CS051 a table was renamed since it was attached.';
+    'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Errors: CS023 nothing was ever captured from the table, CS051 a table was renamed since it was attached, CS056 the table''s key can not be that.';
 comment on function crm_sync._erase_deliveries(bigint[]) is 'Empties these deliveries'' records and errors, and cancels those that wait.';
 comment on function crm_sync._erase_uncaptured(text[], text[]) is 'Takes rows, given as tables and ids, out of what is still to be captured.';
 comment on function crm_sync._deliveries_telling_of(regclass, text) is 'Deliveries of a row, and those of others whose record was read from it, as far as the rows that are there can tell.';

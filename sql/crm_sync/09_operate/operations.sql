@@ -76,11 +76,25 @@ begin
 end;
 $$;
 
+create function crm_sync._required_row_id(p_table regclass, p_row_id text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._require_attached(p_table);
+    return crm_sync._row_id(crm_sync._table_name(p_table), p_row_id);
+end;
+$$;
+
 comment on table crm_sync.operations is 'Every call of an operator''s function: who, when, what, how many rows, and why.';
 comment on function crm_sync._note_operation(text, jsonb, int, text) is 'Writes the line of a call.';
 comment on function crm_sync._require_destination(text) is 'Raises CS020 unless the destination is known.';
 comment on function crm_sync._require_route(text) is 'Raises CS002 unless the route is known.';
 comment on function crm_sync._require_attached(regclass) is 'Raises CS023 unless something is, or was, captured from the table.';
+comment on function crm_sync._required_row_id(regclass, text) is
+    'A row''s id as the ledger spells it. Raises CS023 unless something is, or was, captured from the table, CS056 where its key can not be that.';
 
 grant select on crm_sync.operations to crm_sync_reader, crm_sync_operator;
 
@@ -88,4 +102,4 @@ create policy readers_see_operations on crm_sync.operations
     for select to crm_sync_reader, crm_sync_operator using (true);
 
 revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
-    crm_sync._require_route(text), crm_sync._require_attached(regclass) from public;
+    crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text) from public;

@@ -10,14 +10,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table_name text := crm_sync._table_name(p_table);
+    v_row_id     text := crm_sync._required_row_id(p_table, p_row_id);
     v_delivery   crm_sync.deliveries;
 begin
-    perform crm_sync._require_attached(p_table);
     select newest.* into v_delivery
     from (
         select distinct on (deliveries.route) deliveries.*
         from crm_sync.deliveries
-        where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+        where deliveries.row_id = v_row_id and deliveries.table_name = v_table_name
         order by deliveries.route, deliveries.delivery_id desc
     ) as newest
     order by array_position(array['dead', 'pending', 'in_flight', 'delivered', 'superseded', 'cancelled'], newest.status),
@@ -25,7 +25,7 @@ begin
     limit 1;
     if exists (
         select from crm_sync.capture_failures as failures
-        where failures.table_name = v_table_name and p_row_id = any (failures.row_ids)
+        where failures.table_name = v_table_name and v_row_id = any (failures.row_ids)
     ) then
         return 'waiting: its last change is still to be captured';
     end if;
@@ -101,7 +101,7 @@ end;
 $$;
 
 comment on function crm_sync.row_status(regclass, text, timestamptz) is
-    'A few words on a row: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity'', ''nothing to send''. Times by settings.office_time_zone, with the date unless it is today. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator; for the dashboard public.crm_sync_row_status(). Error: CS023 nothing is captured from this table.';
+    'A few words on a row: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity'', ''nothing to send''. Times by settings.office_time_zone, with the date unless it is today. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator; for the dashboard public.crm_sync_row_status(). Errors: CS023 nothing is captured from this table, CS056 its key can not be that.';
 comment on function crm_sync._office_time(timestamptz, timestamptz) is 'A time by the office''s clock; with its date unless that is today.';
 comment on function crm_sync._why_waiting(crm_sync.deliveries, timestamptz) is 'What a pending delivery waits for, in words.';
 comment on function crm_sync._why_dead(crm_sync.deliveries) is 'What is wrong with a dead delivery: the fields to correct where they are known.';

@@ -10,10 +10,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_table_name text := crm_sync._table_name(p_table);
-    v_ids        bigint[];
+    v_row_id     text := crm_sync._required_row_id(p_table, p_row_id);
+    v_ids        bigint[] := crm_sync._deliveries_telling_of(p_table, v_row_id);
 begin
-    perform crm_sync._require_attached(p_table);
-    v_ids := crm_sync._deliveries_telling_of(p_table, p_row_id);
     return query
     select steps.at, steps.delivery_id, steps.route, steps.step, nullif(steps.detail, '')
     from (
@@ -23,12 +22,12 @@ begin
         union all
         select * from crm_sync._states_of(v_ids)
         union all
-        select * from crm_sync._operations_on(v_ids, v_table_name, p_row_id)
+        select * from crm_sync._operations_on(v_ids, v_table_name, v_row_id)
         union all
         select failures.failed_at, null, null, 'missed by capture',
                format('SQLSTATE %s; captured again from %s on', failures.sql_state, failures.next_retry_at)
         from crm_sync.capture_failures as failures
-        where failures.table_name = v_table_name and p_row_id = any (failures.row_ids)
+        where failures.table_name = v_table_name and v_row_id = any (failures.row_ids)
     ) as steps (at, delivery_id, route, step, detail)
     order by steps.at, steps.delivery_id;
 end;
@@ -108,7 +107,7 @@ as $$
 $$;
 
 comment on function crm_sync.trace(regclass, text) is
-    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs, as long as it is there: of one that is gone, its own alone. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Error: CS023 nothing is captured from this table. No rows: nothing of this row was ever captured.';
+    'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs, as long as it is there: of one that is gone, its own alone. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Errors: CS023 nothing is captured from this table, CS056 its key can not be that. No rows: nothing of this row was ever captured.';
 comment on function crm_sync._captures_of(bigint[]) is 'When they were captured.';
 comment on function crm_sync._attempts_of(bigint[]) is 'Their attempts.';
 comment on function crm_sync._states_of(bigint[]) is 'How they stand now.';

@@ -15,10 +15,12 @@ as $$
 declare
     -- Looked up once, not for each delivery.
     v_table_name text;
+    v_row_id     text := p_row_id;
 begin
     perform crm_sync._require_administrator();
     if p_table is not null then
         v_table_name := crm_sync._attached_table(p_table);
+        v_row_id := crm_sync._row_id(v_table_name, p_row_id);
     end if;
     if p_status <> all (array['pending', 'in_flight', 'delivered', 'dead', 'superseded', 'cancelled']) then
         raise exception 'there is no status "%"', p_status
@@ -31,7 +33,7 @@ begin
            deliveries.last_status, deliveries.last_error_code, deliveries.last_error, deliveries.finished_at
     from crm_sync.deliveries
     where (p_table is null or deliveries.table_name = v_table_name)
-      and (p_row_id is null or deliveries.row_id = p_row_id)
+      and (v_row_id is null or deliveries.row_id = v_row_id)
       and (p_status is null or deliveries.status = p_status)
       and (p_before is null or deliveries.delivery_id < p_before)
     order by deliveries.delivery_id desc
@@ -62,6 +64,7 @@ as $$
 declare
     v_ids        bigint[] := p_delivery_ids;
     v_table_name text;
+    v_row_id     text;
 begin
     perform crm_sync._require_administrator();
     if num_nulls(p_delivery_ids, p_table) <> 1 or num_nulls(p_table, p_row_id) = 1 then
@@ -69,10 +72,11 @@ begin
     end if;
     if p_table is not null then
         v_table_name := crm_sync._attached_table(p_table);
+        v_row_id := crm_sync._row_id(v_table_name, p_row_id);
         -- Of each route the newest: what is older has been told, or is no longer true.
         v_ids := array(
             select max(deliveries.delivery_id) from crm_sync.deliveries
-            where deliveries.row_id = p_row_id and deliveries.table_name = v_table_name
+            where deliveries.row_id = v_row_id and deliveries.table_name = v_table_name
             group by deliveries.route);
     end if;
     if v_ids = '{}' then

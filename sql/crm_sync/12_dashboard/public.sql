@@ -44,11 +44,11 @@ as $$
 $$;
 
 comment on function public.crm_sync_deliveries(text, text, text, bigint, int) is
-    'Deliveries, newest first, 50 by default and 1,000 at most; by table, row id and status; p_before: those before this id. No personal data, changes nothing. For administrators (crm_sync.settings.administrator_claim) and the server''s key. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS024 no such status.';
+    'Deliveries, newest first, 50 by default and 1,000 at most; by table, row id and status; p_before: those before this id. No personal data, changes nothing. For administrators (crm_sync.settings.administrator_claim) and the server''s key. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS024 no such status, CS056 the table''s key can not be that.';
 comment on function public.crm_sync_row_status(text, text) is
-    'A row in a few words: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity''. Changes nothing. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table.';
+    'A row in a few words: ''delivered 14:02'', ''waiting: monelec down since 13:50'', ''needs correction: quantity''. Changes nothing. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS056 its key can not be that.';
 comment on function public.crm_sync_redeliver(bigint[], text, text, text) is
-    'Sends deliveries again, by their ids or the newest of each route of a row; says of each its new status, or why it was refused. Leaves a line in crm_sync.operations. Safe to repeat: what is pending stays so. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS025 neither ids nor a row.';
+    'Sends deliveries again, by their ids or the newest of each route of a row; says of each its new status, or why it was refused. Leaves a line in crm_sync.operations. Safe to repeat: what is pending stays so. For administrators. Errors: 42501 not an administrator, CS023 nothing is captured from the table, CS025 neither ids nor a row, CS056 the table''s key can not be that.';
 comment on function public.crm_sync_health() is 'crm_sync.health(), for a status page. Changes nothing. For administrators. Error: 42501 not an administrator.';
 
 revoke all on function public.crm_sync_deliveries(text, text, text, bigint, int), public.crm_sync_row_status(text, text),

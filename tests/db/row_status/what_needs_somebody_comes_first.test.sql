@@ -25,7 +25,7 @@ update crm_sync.deliveries set status = 'delivered', finished_at = now() where r
 select is(crm_sync.row_status('payments', '40000000-0000-4000-8000-000000000001'), 'waiting: it is sent next', 'what waits before what arrived');
 update crm_sync.deliveries set status = 'dead', finished_at = now(), last_outcome = 'reject' where route = 'payment_session';
 select is(crm_sync.row_status('payments', '40000000-0000-4000-8000-000000000001'), 'needs correction: refused by monelec', 'what is dead before all');
-select is(crm_sync.row_status('payments', 'another'), 'nothing to send', 'a row that fires nothing');
+select is(crm_sync.row_status('payments', '40000000-0000-4000-8000-00000000000f'), 'nothing to send', 'a row that fires nothing');
 
 select * from finish();
 rollback;

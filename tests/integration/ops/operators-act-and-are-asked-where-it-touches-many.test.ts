@@ -48,6 +48,18 @@ test("one delivery is redelivered without a question; again, it is refused with 
   ]);
 });
 
+test("a row is found however its id is spelled, and what can be no id is refused", async () => {
+  const found = await ops.run("redeliver", "--table", "leads", "--id", `{${LEAD}}`, "--json");
+  expect(JSON.parse(found.stdout)).toMatchObject([{ delivery_id: dead, redelivered: true }]);
+  const listed = await ops.run("deliveries", "--table", "leads", "--id", `{${LEAD}}`, "--json");
+  expect(JSON.parse(listed.stdout)).toMatchObject([{ delivery_id: dead, row_id: LEAD }]);
+  const none = await ops.run("redeliver", "--table", "leads", "--id", "abc");
+  expect(none.stderr).toBe(
+    '"abc" is no id of a row of public.leads (CS056)\nhint: Its key as text: id (uuid)',
+  );
+  expect(none.exitCode).toBe(1);
+});
+
 test("several are not touched unless --yes says so, where nobody can be asked", async () => {
   const ids = [`${dead}`, `${dead + 1}`];
   const { exitCode, stdout, stderr } = await ops.run("redeliver", ...ids);
