@@ -1201,7 +1201,66 @@ $$;
 comment on function crm_sync.erase(regclass, text, text) is
     'Empties the records of a row''s deliveries, and of those that were read from it, as a request''s from its customer, as long as both rows are there and belong together: to be called before they are deleted. Of a row that is gone it empties its own, and warns (CS046) where others may tell of it: erase_person() finds those. Cancels those that wait; one in flight ends with its outcome, and is not tried again. What the receiver was told it keeps. Returns the deliveries. Safe to repeat. Role: crm_sync_operator. Errors: CS023 nothing was ever captured from the table, CS051 a table was renamed since it was attached, CS056 the table''s key can not be that.';
 
+-- sql/crm_sync/09_operate/find_missing.sql
+
+-- The safety net under capture: rows that a route should have sent and whose newest delivery is absent or tells other
+-- values. An import or a restore looks just like a hole, so the daily repair mends few and leaves many to a person.
+
+create or replace function crm_sync.find_missing(p_table regclass, p_since timestamptz default null)
+returns table (route text, row_id text, reason text)
+language plpgsql
+security definer
+-- As records are built, or the same time would read as another value.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+declare
+    v_attachment crm_sync.attachments;
+    v_settings   crm_sync.settings;
+begin
+    perform crm_sync._require_followed(p_table);
+    perform crm_sync._require_attached(p_table);
+    select * into strict v_settings from crm_sync.settings;
+    for v_attachment in
+        select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
+    loop
+        for route, row_id, reason in execute crm_sync._missing_sql(v_attachment)
+        using
+            greatest(
+                coalesce(p_since, '-infinity'), v_attachment.attached_at,
+                clock_timestamp() - least(v_settings.keep_record_delivered, v_settings.keep_trace)),
+            crm_sync._sure_since(v_attachment)
+        loop
+            return next;
+        end loop;
+    end loop;
+end;
+$$;
+
+comment on function crm_sync.find_missing(regclass, timestamptz) is
+    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Errors: CS022 no time column, CS023 nothing was ever captured from the table, CS051 the table was renamed since it was attached.';
+
 -- sql/crm_sync/09_operate/operations.sql
+
+create or replace function crm_sync._require_attached(p_table regclass)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Looked up once, not for each delivery.
+    v_table_name text := crm_sync._table_name(p_table);
+begin
+    if v_table_name not in (select * from crm_sync._attached_tables())
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name)
+        and not exists (select from crm_sync.capture_failures as failures where failures.table_name = v_table_name) then
+        raise exception 'nothing is captured from %', p_table
+            using errcode = 'CS023',
+                  hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
+    end if;
+end;
+$$;
 
 create or replace function crm_sync._required_row_id(p_table regclass, p_row_id text)
 returns text

@@ -14,6 +14,7 @@ declare
     v_settings   crm_sync.settings;
 begin
     perform crm_sync._require_followed(p_table);
+    perform crm_sync._require_attached(p_table);
     select * into strict v_settings from crm_sync.settings;
     for v_attachment in
         select * from crm_sync.attachments as attached where attached.table_name = crm_sync._table_name(p_table)
@@ -175,7 +176,7 @@ end;
 $$;
 
 comment on function crm_sync.find_missing(regclass, timestamptz) is
-    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Errors: CS022 no time column, CS051 the table was renamed since it was attached.';
+    'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Errors: CS022 no time column, CS023 nothing was ever captured from the table, CS051 the table was renamed since it was attached.';
 comment on function crm_sync._missing_sql(crm_sync.attachments, boolean) is
     'SQL query over $1 and $2, the oldest change and the oldest row: what one route is missing; or, of older rows, what it may be missing.';
 comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz) is

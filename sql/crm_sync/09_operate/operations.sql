@@ -68,7 +68,8 @@ declare
     v_table_name text := crm_sync._table_name(p_table);
 begin
     if v_table_name not in (select * from crm_sync._attached_tables())
-        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name) then
+        and not exists (select from crm_sync.deliveries where deliveries.table_name = v_table_name)
+        and not exists (select from crm_sync.capture_failures as failures where failures.table_name = v_table_name) then
         raise exception 'nothing is captured from %', p_table
             using errcode = 'CS023',
                   hint = format('attached tables: %s', array_to_string(array(select * from crm_sync._attached_tables()), ', '));
