@@ -92,7 +92,7 @@ async function onDatabase(query: Query, ids: number[], options: Options): Promis
   if (chosen.length > 1) {
     await agree(options, `Redeliver ${plural(chosen.length, "delivery", DELIVERIES)}?`);
   }
-  const rows = await query("select * from crm_sync.redeliver($1, $2, $3)", [
+  const rows = await query("select * from crm_sync.redeliver($1::bigint[], $2, $3)", [
     chosen,
     options.force ?? false,
     options.note ?? null,

@@ -20,7 +20,7 @@ reset role;
 select results_eq('select * from done', 'values (true)', 'redeliver');
 select results_eq('select * from paused', 'values (true)', 'pause');
 select results_eq(
-    $$select proname::text collate "default" from pg_proc where pronamespace = 'crm_sync'::regnamespace
+    $$select distinct proname::text collate "default" from pg_proc where pronamespace = 'crm_sync'::regnamespace
       and has_function_privilege('crm_sync_operator', oid, 'execute') and not has_function_privilege('crm_sync_reader', oid, 'execute') order by 1$$,
     array['backfill', 'cancel', 'dry_run', 'dry_run_pending', 'dry_run_pending_result', 'dry_run_result', 'erase', 'erase_person', 'export_person', 'find_missing', 'pause', 'redeliver', 'redeliver_dead', 'resume', 'test_alert', 'test_delivery'],
     'and these');
