@@ -77,7 +77,7 @@ async function backfill(
   if (!options.yes && (since !== null || ids.length > 1)) {
     const count = await withProgress("counting", () => countOf(capture, query));
     // Said again by the call that is not undone.
-    const isCut = warnings.splice(0).length > 0;
+    const isCut = warnings.splice(0).some(({ code }) => code === "CS045");
     const which =
       since === null
         ? ""

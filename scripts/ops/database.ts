@@ -14,7 +14,7 @@ export type Row = Record<string, unknown>;
 export type Query = (sql: string, values?: unknown[]) => Promise<Row[]>;
 
 /** What our own SQL said beside the rows. */
-export type Warning = Pick<pg.DatabaseError, "message" | "hint">;
+export type Warning = Pick<pg.DatabaseError, "code" | "message" | "hint">;
 
 export async function withDatabase<T>(
   options: DatabaseOptions,
@@ -28,7 +28,7 @@ export async function withDatabase<T>(
   });
   const warnings: Warning[] = [];
   client.on("notice", ({ code, message = "", hint }) => {
-    if (code?.startsWith("CS")) warnings.push({ message, hint });
+    if (code?.startsWith("CS")) warnings.push({ code, message, hint });
   });
   await client.connect();
   try {

@@ -215,6 +215,57 @@ comment on function crm_sync._time_columns(regclass) is 'updated_at and created_
 revoke all on function crm_sync._time_columns(regclass), crm_sync._change_times(regclass), crm_sync._required_change_times(regclass),
     crm_sync._knows_birth(regclass), crm_sync._is_quick_to_search(text) from public;
 
+-- sql/crm_sync/05_capture/detach.sql
+
+-- The inverse of attach(): triggers, generated functions and attachments of a table go; its deliveries stay, and what reads
+-- their records. forget() does the same where no table bears the name any more.
+
+create or replace function crm_sync.detach(p_table regclass, p_route text default null)
+returns setof crm_sync.attachments
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._one_at_a_time();
+    if p_route is not null then
+        perform crm_sync._require_route(p_route);
+    end if;
+    perform crm_sync._follow_if_renamed(p_table);
+    perform crm_sync._note_if_not_attached(crm_sync._table_name(p_table), p_route);
+    return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
+end;
+$$;
+
+create or replace function crm_sync._note_if_not_attached(p_table_name text, p_route text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (
+        select from (
+            select attachments.table_name, attachments.route from crm_sync.attachments
+            union all
+            select related.table_name, related.route from crm_sync.related_attachments as related
+        ) as attached
+        where attached.table_name = p_table_name and attached.route = coalesce(p_route, attached.route)
+    ) then
+        return;
+    end if;
+    raise notice '% attached to %', coalesce('route ' || p_route || ' is not', 'nothing is'), p_table_name
+        using errcode = 'CS058', hint = 'What is attached: crm_sync.attachments, crm_sync.related_attachments.';
+end;
+$$;
+
+comment on function crm_sync.detach(regclass, text) is
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat: where nothing was attached a notice (CS058) says so. Role: owner of the table. Errors: CS002 unknown route, 55P03 the tables that lose a trigger could not be locked within 5 s.';
+
+comment on function crm_sync._note_if_not_attached(text, text) is 'Says so (CS058) where the route, or any, is not attached to the table.';
+
+revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._give_up_unread(text), crm_sync._unreadable(text),
+    crm_sync._note_if_not_attached(text, text), crm_sync._detach(text, text),
+    crm_sync._drop_idle(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;
+
 -- sql/crm_sync/05_capture/function_capture.sql
 
 -- The text of a table's capture function. It runs inside the application's statement: one exception block around
@@ -993,6 +1044,94 @@ revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm
 
 -- sql/crm_sync/09_operate/backfill.sql
 
+-- New deliveries from rows as they are now, for routes whose condition they meet. They never hold up live ones.
+
+create or replace function crm_sync.backfill(
+    p_route text, p_row_ids text[] default null, p_since timestamptz default null, p_limit int default 10000, p_note text default null,
+    p_table regclass default null
+)
+returns table (delivery_id bigint)
+language plpgsql
+security definer
+-- As capture reads rows, or a condition would hold here and not there.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres'
+as $$
+declare
+    v_tables     text[] := crm_sync._tables_of_route(p_route, p_table);
+    v_table_name text;
+    v_row_ids    text[];
+    v_rows       jsonb;
+    v_captured   bigint[];
+    v_changed_at timestamptz;
+    v_last_at    timestamptz;
+    v_goes_on_at timestamptz;
+    v_new_ids    bigint[] := array[]::bigint[];
+begin
+    if p_row_ids is null and p_since is null then
+        raise exception 'backfill needs row ids or a time since when rows were changed'
+            using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
+    end if;
+    if v_tables = '{}' then
+        raise warning 'route % is %', p_route, coalesce('not attached to ' || crm_sync._table_name(p_table), 'attached to no table')
+            using errcode = 'CS058', hint = 'What is attached: select table_name, route from crm_sync.attachments;';
+    end if;
+    if p_row_ids is not null and cardinality(v_tables) > 1 then
+        raise exception 'several tables fire %: %', p_route, array_to_string(v_tables, ', ')
+            using errcode = 'CS050', hint = format('Of which are these rows? backfill(…, p_table => %L)', v_tables[1]);
+    end if;
+    for v_table_name, v_row_ids, v_changed_at in
+        select chosen.table_name, chosen.row_ids, chosen.last_changed_at
+        from crm_sync._rows_to_backfill(p_route, v_tables, p_row_ids, p_since, p_limit) as chosen
+    loop
+        v_rows := crm_sync._rows(v_table_name, v_row_ids);
+        v_captured := array(select * from crm_sync._recapture(v_table_name, 'UPDATE', '[]', v_rows, array[p_route], true));
+        if p_row_ids is not null then
+            perform crm_sync._warn_of_left_out(
+                v_table_name, p_route, cardinality(v_row_ids), jsonb_array_length(v_rows), cardinality(v_captured));
+        end if;
+        v_new_ids := v_new_ids || v_captured;
+        v_last_at := greatest(v_last_at, v_changed_at);
+    end loop;
+    if v_last_at is not null then
+        v_goes_on_at := crm_sync._first_that_fires_after(p_route, v_tables, v_last_at);
+    end if;
+    perform crm_sync._note_operation(
+        'backfill',
+        jsonb_build_object('route', p_route, 'since', p_since, 'row_count', cardinality(p_row_ids), 'goes_on_at', v_goes_on_at),
+        cardinality(v_new_ids), p_note);
+    if v_goes_on_at is not null then
+        raise warning 'the limit of % was reached: what changed at % or later is left', p_limit, v_goes_on_at
+            using errcode = 'CS045', hint = format('Go on: p_since => %L', v_goes_on_at);
+    end if;
+    return query select unnest(v_new_ids);
+end;
+$$;
+
+create or replace function crm_sync._warn_of_left_out(p_table_name text, p_route text, p_id_count int, p_row_count int, p_captured_count int)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_left int := p_row_count - p_captured_count;
+begin
+    if p_captured_count < p_id_count then
+        raise warning '%', concat_ws('; ',
+            case when p_row_count < p_id_count then format('%s has no row for %s of %s ids', p_table_name, p_id_count - p_row_count, p_id_count) end,
+            case v_left
+                when 0 then null
+                when 1 then format('1 row does not fire %s as it is', p_route)
+                else format('%s rows do not fire %s as they are', v_left, p_route)
+            end)
+            using errcode = 'CS059', hint = case v_left
+                when 0 then 'Are they deleted, or of another table?'
+                else format('Its conditions: select table_name, condition from crm_sync.attachments where route = %L;', p_route)
+            end;
+    end if;
+end;
+$$;
+
 create or replace function crm_sync._rows_to_backfill(p_route text, p_tables text[], p_row_ids text[], p_since timestamptz, p_limit int)
 returns table (table_name text, row_ids text[], last_changed_at timestamptz)
 language plpgsql
@@ -1024,7 +1163,48 @@ end;
 $$;
 
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
-    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route, CS056 the table''s key can not be one of the ids.';
+    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. It warns, too, of ids that have no row or whose row does not fire the route (CS059), and where no table has the route (CS058). Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route, CS056 the table''s key can not be one of the ids.';
+
+comment on function crm_sync._warn_of_left_out(text, text, int, int, int) is 'Warns (CS059) of how many ids there is no row, and how many rows do not fire the route.';
+
+revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass), crm_sync._tables_of_route(text, regclass),
+    crm_sync._warn_of_left_out(text, text, int, int, int), crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
+    crm_sync._rows_that_fire_sql(text, text[], text) from public;
+
+-- sql/crm_sync/09_operate/cancel.sql
+
+-- Takes deliveries out for good, while they wait or are dead. One that is in flight is not stopped.
+
+create or replace function crm_sync.cancel(p_delivery_ids bigint[], p_note text default null)
+returns table (delivery_id bigint, cancelled boolean, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_cancelled bigint[];
+begin
+    perform crm_sync._note_if_null(p_delivery_ids);
+    v_cancelled := crm_sync._cancel(p_delivery_ids, array['pending', 'dead'], 'cancelled_by_operator');
+    perform crm_sync._note_operation(
+        'cancel', jsonb_build_object('delivery_ids', p_delivery_ids), cardinality(v_cancelled), p_note);
+    return query
+    select ids.delivery_id, ids.delivery_id = any (v_cancelled),
+           case
+               when ids.delivery_id = any (v_cancelled) then null
+               when deliveries.delivery_id is null then 'no such delivery'
+               when deliveries.status = 'in_flight' then 'it is in flight; its outcome comes first'
+               else 'it is ' || deliveries.status
+           end
+    from (select distinct unnest(p_delivery_ids) as delivery_id) as ids
+    left join crm_sync.deliveries on deliveries.delivery_id = ids.delivery_id
+    order by ids.delivery_id;
+end;
+$$;
+
+comment on function crm_sync.cancel(bigint[], text) is
+    'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat; null does nothing, with a notice (CS060). Role: crm_sync_operator.';
 
 -- sql/crm_sync/09_operate/dry_run.sql
 
@@ -1343,6 +1523,19 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._note_if_null(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_delivery_ids is null then
+        raise notice 'null is no delivery: nothing is done'
+            using errcode = 'CS060', hint = 'A query that finds no row gives null: does it find what was meant?';
+    end if;
+end;
+$$;
+
 create or replace function crm_sync._required_row_id(p_table regclass, p_row_id text)
 returns text
 language plpgsql
@@ -1355,11 +1548,66 @@ begin
 end;
 $$;
 
+comment on function crm_sync._note_if_null(bigint[]) is 'Says so (CS060) where an operator''s call names no deliveries but null.';
+
 comment on function crm_sync._required_row_id(regclass, text) is
     'A row''s id as the ledger spells it. Raises CS023 unless something is, or was, captured from the table, CS056 where its key can not be that.';
 
 revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
-    crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text) from public;
+    crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text),
+    crm_sync._note_if_null(bigint[]) from public;
+
+-- sql/crm_sync/09_operate/redeliver.sql
+
+-- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
+-- was seen keeps its record, and so do an event, a test delivery, which has no row, and one whose table is gone. An older state behind a newer one of
+-- its key would undo it: refused.
+
+create or replace function crm_sync.redeliver(p_delivery_ids bigint[], p_force boolean default false, p_note text default null)
+returns table (delivery_id bigint, redelivered boolean, reason text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_ids     bigint[];
+    v_reasons text[];
+    v_count   int;
+begin
+    perform crm_sync._note_if_null(p_delivery_ids);
+    perform crm_sync._lock_deliveries(p_delivery_ids);
+    select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
+    into v_ids, v_reasons
+    from crm_sync._refusals_to_redeliver(p_delivery_ids, p_force) as judged;
+    update crm_sync.deliveries
+    set status = 'pending',
+        attempt_count = 0,
+        wait_count = 0,
+        envelope_failure_count = 0,
+        failed_alone_count = 0,
+        failed_alone_since = null,
+        next_attempt_at = clock_timestamp(),
+        is_parked = false,
+        finished_at = null,
+        covered_by = null,
+        claimed_at = case
+            when deliveries.operation = 'TEST' or crm_sync._was_seen(deliveries.delivery_id) then deliveries.claimed_at
+            when to_regclass(deliveries.table_name) is null then coalesce(deliveries.claimed_at, clock_timestamp())
+        end
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason)
+    where deliveries.delivery_id = judged.delivery_id and judged.reason is null;
+    get diagnostics v_count = row_count;
+    perform crm_sync._note_operation(
+        'redeliver', jsonb_build_object('delivery_ids', p_delivery_ids, 'force', p_force), v_count, p_note);
+    return query
+    select judged.delivery_id, judged.reason is null, judged.reason
+    from unnest(v_ids, v_reasons) as judged (delivery_id, reason);
+end;
+$$;
+
+comment on function crm_sync.redeliver(bigint[], boolean, text) is
+    'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so; null, as of a query that found none, does nothing, with a notice (CS060). Role: crm_sync_operator.';
 
 -- sql/crm_sync/10_observe/health.sql
 

@@ -8,8 +8,33 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform crm_sync._one_at_a_time();
+    if p_route is not null then
+        perform crm_sync._require_route(p_route);
+    end if;
     perform crm_sync._follow_if_renamed(p_table);
+    perform crm_sync._note_if_not_attached(crm_sync._table_name(p_table), p_route);
     return query select * from crm_sync._detach(crm_sync._table_name(p_table), p_route);
+end;
+$$;
+
+create function crm_sync._note_if_not_attached(p_table_name text, p_route text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (
+        select from (
+            select attachments.table_name, attachments.route from crm_sync.attachments
+            union all
+            select related.table_name, related.route from crm_sync.related_attachments as related
+        ) as attached
+        where attached.table_name = p_table_name and attached.route = coalesce(p_route, attached.route)
+    ) then
+        return;
+    end if;
+    raise notice '% attached to %', coalesce('route ' || p_route || ' is not', 'nothing is'), p_table_name
+        using errcode = 'CS058', hint = 'What is attached: crm_sync.attachments, crm_sync.related_attachments.';
 end;
 $$;
 
@@ -192,9 +217,10 @@ end;
 $$;
 
 comment on function crm_sync.detach(regclass, text) is
-    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat. Role: owner of the table. Error: 55P03 the tables that lose a trigger could not be locked within 5 s.';
+    'Takes capture off a table, of one route or of all; returns what was attached. Deliveries already captured are still delivered; of what capture could not write (capture_failures) health() asks what shall become. Safe to repeat: where nothing was attached a notice (CS058) says so. Role: owner of the table. Errors: CS002 unknown route, 55P03 the tables that lose a trigger could not be locked within 5 s.';
 comment on function crm_sync.forget(text) is
     'Detaches a table that was dropped or renamed, named as in crm_sync.attachments; returns what was attached. What waits and has its record, as an event has, is still sent, of a renamed one all, under its new name; the rest is cancelled (table_gone), with a warning (CS053) of how many. Safe to repeat. Role: owner. Errors: CS039 the table is there, CS055 nothing attached and no delivery has this name.';
+comment on function crm_sync._note_if_not_attached(text, text) is 'Says so (CS058) where the route, or any, is not attached to the table.';
 comment on function crm_sync._give_up_unread(text) is 'Cancels what waits to be read from a table that is gone; says, and writes down, how many.';
 comment on function crm_sync._unreadable(text) is 'Deliveries that wait for their first claim and whose record can not be built, as their table is gone.';
 comment on function crm_sync._detach(text, text) is 'What detach() and forget() do.';
@@ -203,5 +229,5 @@ comment on function crm_sync._idle_triggers(text) is 'The triggers of ours that 
 comment on function crm_sync._generated_functions(text) is 'The functions generated for a table as a whole.';
 
 revoke all on function crm_sync.detach(regclass, text), crm_sync.forget(text), crm_sync._give_up_unread(text), crm_sync._unreadable(text),
-    crm_sync._detach(text, text),
+    crm_sync._note_if_not_attached(text, text), crm_sync._detach(text, text),
     crm_sync._drop_idle(text), crm_sync._idle_triggers(text), crm_sync._generated_functions(text) from public;

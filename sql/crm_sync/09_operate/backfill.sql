@@ -15,6 +15,8 @@ declare
     v_tables     text[] := crm_sync._tables_of_route(p_route, p_table);
     v_table_name text;
     v_row_ids    text[];
+    v_rows       jsonb;
+    v_captured   bigint[];
     v_changed_at timestamptz;
     v_last_at    timestamptz;
     v_goes_on_at timestamptz;
@@ -24,6 +26,10 @@ begin
         raise exception 'backfill needs row ids or a time since when rows were changed'
             using errcode = 'CS021', hint = 'backfill(''lead'', p_since => now() - interval ''1 day'')';
     end if;
+    if v_tables = '{}' then
+        raise warning 'route % is %', p_route, coalesce('not attached to ' || crm_sync._table_name(p_table), 'attached to no table')
+            using errcode = 'CS058', hint = 'What is attached: select table_name, route from crm_sync.attachments;';
+    end if;
     if p_row_ids is not null and cardinality(v_tables) > 1 then
         raise exception 'several tables fire %: %', p_route, array_to_string(v_tables, ', ')
             using errcode = 'CS050', hint = format('Of which are these rows? backfill(…, p_table => %L)', v_tables[1]);
@@ -32,9 +38,13 @@ begin
         select chosen.table_name, chosen.row_ids, chosen.last_changed_at
         from crm_sync._rows_to_backfill(p_route, v_tables, p_row_ids, p_since, p_limit) as chosen
     loop
-        v_new_ids := v_new_ids || array(
-            select * from crm_sync._recapture(
-                v_table_name, 'UPDATE', '[]', crm_sync._rows(v_table_name, v_row_ids), array[p_route], true));
+        v_rows := crm_sync._rows(v_table_name, v_row_ids);
+        v_captured := array(select * from crm_sync._recapture(v_table_name, 'UPDATE', '[]', v_rows, array[p_route], true));
+        if p_row_ids is not null then
+            perform crm_sync._warn_of_left_out(
+                v_table_name, p_route, cardinality(v_row_ids), jsonb_array_length(v_rows), cardinality(v_captured));
+        end if;
+        v_new_ids := v_new_ids || v_captured;
         v_last_at := greatest(v_last_at, v_changed_at);
     end loop;
     if v_last_at is not null then
@@ -49,6 +59,30 @@ begin
             using errcode = 'CS045', hint = format('Go on: p_since => %L', v_goes_on_at);
     end if;
     return query select unnest(v_new_ids);
+end;
+$$;
+
+create function crm_sync._warn_of_left_out(p_table_name text, p_route text, p_id_count int, p_row_count int, p_captured_count int)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_left int := p_row_count - p_captured_count;
+begin
+    if p_captured_count < p_id_count then
+        raise warning '%', concat_ws('; ',
+            case when p_row_count < p_id_count then format('%s has no row for %s of %s ids', p_table_name, p_id_count - p_row_count, p_id_count) end,
+            case v_left
+                when 0 then null
+                when 1 then format('1 row does not fire %s as it is', p_route)
+                else format('%s rows do not fire %s as they are', v_left, p_route)
+            end)
+            using errcode = 'CS059', hint = case v_left
+                when 0 then 'Are they deleted, or of another table?'
+                else format('Its conditions: select table_name, condition from crm_sync.attachments where route = %L;', p_route)
+            end;
+    end if;
 end;
 $$;
 
@@ -140,7 +174,8 @@ end;
 $$;
 
 comment on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) is
-    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route, CS056 the table''s key can not be one of the ids.';
+    'Captures rows as they are now that fire the route, of each of its tables or of p_table, by id or by time of change (updated_at, or created_at where that is null or not there): the oldest 10,000 by default, and those that share the last one''s time. Where more are left it warns (CS045) with the time to go on from, which its line in crm_sync.operations keeps as goes_on_at: from there none is lost or taken twice. It warns, too, of ids that have no row or whose row does not fire the route (CS059), and where no table has the route (CS058). Each call makes new deliveries with new keys: not safe to repeat for event routes, whose receiver hears twice; of a state it hears the same again. Role: crm_sync_operator. Errors: CS002 unknown route, CS021 neither ids nor time, CS022 no time column, CS050 ids without p_table where several tables fire the route, CS056 the table''s key can not be one of the ids.';
+comment on function crm_sync._warn_of_left_out(text, text, int, int, int) is 'Warns (CS059) of how many ids there is no row, and how many rows do not fire the route.';
 comment on function crm_sync._tables_of_route(text, regclass) is 'Tables attached to the route; of these one, if it is named. Raises CS002: unknown route.';
 comment on function crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int) is
     'Row ids, table by table: those named, or those that fire the route and changed since then, oldest first, and when the last of them did.';
@@ -149,6 +184,6 @@ comment on function crm_sync._rows_that_fire_sql(text, text[], text) is
     'SQL query over $1, a time, and $2, a limit: rows that fire the route as they are now, and when they changed. Raises CS022: a table has no time column.';
 
 revoke all on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass), crm_sync._tables_of_route(text, regclass),
-    crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
+    crm_sync._warn_of_left_out(text, text, int, int, int), crm_sync._rows_to_backfill(text, text[], text[], timestamptz, int), crm_sync._first_that_fires_after(text, text[], timestamptz),
     crm_sync._rows_that_fire_sql(text, text[], text) from public;
 grant execute on function crm_sync.backfill(text, text[], timestamptz, int, text, regclass) to crm_sync_operator;

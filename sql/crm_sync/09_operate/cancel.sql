@@ -10,6 +10,7 @@ as $$
 declare
     v_cancelled bigint[];
 begin
+    perform crm_sync._note_if_null(p_delivery_ids);
     v_cancelled := crm_sync._cancel(p_delivery_ids, array['pending', 'dead'], 'cancelled_by_operator');
     perform crm_sync._note_operation(
         'cancel', jsonb_build_object('delivery_ids', p_delivery_ids), cardinality(v_cancelled), p_note);
@@ -49,7 +50,7 @@ end;
 $$;
 
 comment on function crm_sync.cancel(bigint[], text) is
-    'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat. Role: crm_sync_operator.';
+    'Cancels pending or dead deliveries for good; the next of their keys go on. Returns each id, whether it was cancelled, and if not why. Safe to repeat; null does nothing, with a notice (CS060). Role: crm_sync_operator.';
 comment on function crm_sync._cancel(bigint[], text[], text) is
     'Cancels those that have one of these statuses, under this error code; returns them. Waits for their locks.';
 

@@ -77,6 +77,19 @@ begin
 end;
 $$;
 
+create function crm_sync._note_if_null(p_delivery_ids bigint[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_delivery_ids is null then
+        raise notice 'null is no delivery: nothing is done'
+            using errcode = 'CS060', hint = 'A query that finds no row gives null: does it find what was meant?';
+    end if;
+end;
+$$;
+
 create function crm_sync._required_row_id(p_table regclass, p_row_id text)
 returns text
 language plpgsql
@@ -94,6 +107,7 @@ comment on function crm_sync._note_operation(text, jsonb, int, text) is 'Writes 
 comment on function crm_sync._require_destination(text) is 'Raises CS020 unless the destination is known.';
 comment on function crm_sync._require_route(text) is 'Raises CS002 unless the route is known.';
 comment on function crm_sync._require_attached(regclass) is 'Raises CS023 unless something is, or was, captured from the table.';
+comment on function crm_sync._note_if_null(bigint[]) is 'Says so (CS060) where an operator''s call names no deliveries but null.';
 comment on function crm_sync._required_row_id(regclass, text) is
     'A row''s id as the ledger spells it. Raises CS023 unless something is, or was, captured from the table, CS056 where its key can not be that.';
 
@@ -103,4 +117,5 @@ create policy readers_see_operations on crm_sync.operations
     for select to crm_sync_reader, crm_sync_operator using (true);
 
 revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
-    crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text) from public;
+    crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text),
+    crm_sync._note_if_null(bigint[]) from public;

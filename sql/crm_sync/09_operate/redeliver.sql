@@ -14,6 +14,7 @@ declare
     v_reasons text[];
     v_count   int;
 begin
+    perform crm_sync._note_if_null(p_delivery_ids);
     perform crm_sync._lock_deliveries(p_delivery_ids);
     select array_agg(judged.delivery_id order by judged.delivery_id), array_agg(judged.reason order by judged.delivery_id)
     into v_ids, v_reasons
@@ -215,7 +216,7 @@ end;
 $$;
 
 comment on function crm_sync.redeliver(bigint[], boolean, text) is
-    'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so. Role: crm_sync_operator.';
+    'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so; null, as of a query that found none, does nothing, with a notice (CS060). Role: crm_sync_operator.';
 comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) is
     'Redelivers what went dead in a span of time, of one route or all. Counts only, unless told p_count_only => false. Role: crm_sync_operator. Error: CS002 unknown route.';
 comment on function crm_sync._refusals_to_redeliver(bigint[], boolean) is 'Why each is not redelivered; null: it is.';

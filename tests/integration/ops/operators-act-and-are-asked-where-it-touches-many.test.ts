@@ -126,7 +126,11 @@ test("rows are captured anew by id, or by time once it is agreed to", async () =
   const since = await ops.run("backfill", "lead", "--since", "yesterday", "--yes", "--json");
   expect(JSON.parse(since.stdout)).toHaveLength(2);
   const none = await ops.run("backfill", "lead", LEAD.replace(/1$/, "9"));
-  expect(none).toEqual({ stdout: "no row fired the route", stderr: "", exitCode: 1 });
+  expect(none).toEqual({
+    stdout: "no row fired the route",
+    stderr: "public.leads has no row for 1 of 1 ids\nhint: Are they deleted, or of another table?",
+    exitCode: 1,
+  });
 });
 
 test("where the limit is reached it says where to go on, and there the rest is captured", async () => {
