@@ -1536,6 +1536,16 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._note_only_counted()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise notice 'this was only counted' using errcode = 'CS061', hint = 'To do it: p_count_only => false';
+end;
+$$;
+
 create or replace function crm_sync._required_row_id(p_table regclass, p_row_id text)
 returns text
 language plpgsql
@@ -1550,12 +1560,60 @@ $$;
 
 comment on function crm_sync._note_if_null(bigint[]) is 'Says so (CS060) where an operator''s call names no deliveries but null.';
 
+comment on function crm_sync._note_only_counted() is 'Says so (CS061) where an operator''s call has counted and done nothing.';
+
 comment on function crm_sync._required_row_id(regclass, text) is
     'A row''s id as the ledger spells it. Raises CS023 unless something is, or was, captured from the table, CS056 where its key can not be that.';
 
 revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
     crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text),
-    crm_sync._note_if_null(bigint[]) from public;
+    crm_sync._note_if_null(bigint[]), crm_sync._note_only_counted() from public;
+
+-- sql/crm_sync/09_operate/person.sql
+
+create or replace function crm_sync.erase_person(
+    p_email text default null, p_phone text default null, p_count_only boolean default true, p_note text default null
+)
+returns table (table_name text, row_id text, delivery_count int, erased boolean)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_person  record;
+    v_tables  text[] := array[]::text[];
+    v_row_ids text[] := array[]::text[];
+    v_ids     bigint[] := array[]::bigint[];
+begin
+    for v_person in select * from crm_sync._people(p_email, p_phone) loop
+        table_name := v_person.table_name;
+        row_id := v_person.row_id;
+        delivery_count := cardinality(v_person.delivery_ids);
+        erased := not p_count_only;
+        return next;
+        v_tables := v_tables || table_name;
+        v_row_ids := v_row_ids || row_id;
+        v_ids := v_ids || v_person.delivery_ids;
+    end loop;
+    if not p_count_only then
+        -- As erase() does; and all at once: row after row, the locks would be taken in an order of their own.
+        perform crm_sync._erase_uncaptured(v_tables, v_row_ids);
+        v_ids := array(
+            select ids.delivery_id from unnest(v_ids) as ids (delivery_id)
+            union
+            select unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
+        perform crm_sync._erase_deliveries(v_ids);
+    elsif v_tables <> '{}' then
+        perform crm_sync._note_only_counted();
+    end if;
+    perform crm_sync._note_operation(
+        'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
+        case when p_count_only then 0 else cardinality(v_ids) end, p_note);
+end;
+$$;
+
+comment on function crm_sync.erase_person(text, text, boolean, text) is
+    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, and says so (CS061), unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
 
 -- sql/crm_sync/09_operate/redeliver.sql
 
@@ -1606,8 +1664,51 @@ begin
 end;
 $$;
 
+create or replace function crm_sync.redeliver_dead(
+    p_route text default null, p_since timestamptz default '-infinity', p_until timestamptz default 'infinity',
+    p_count_only boolean default true, p_note text default null
+)
+returns table (route text, last_error_code text, dead_count bigint, redelivered_count bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_dead        bigint[];
+    v_redelivered bigint[];
+begin
+    if p_route is not null then
+        perform crm_sync._require_route(p_route);
+    end if;
+    v_dead := array(
+        select deliveries.delivery_id
+        from crm_sync.deliveries
+        where deliveries.status = 'dead'
+          and (p_route is null or deliveries.route = p_route)
+          and deliveries.finished_at >= p_since
+          and deliveries.finished_at < p_until
+    );
+    if not p_count_only then
+        v_redelivered := array(
+            select results.delivery_id from crm_sync.redeliver(v_dead, false, p_note) as results where results.redelivered);
+    elsif v_dead <> '{}' then
+        perform crm_sync._note_only_counted();
+    end if;
+    return query
+    select deliveries.route, deliveries.last_error_code, count(*), count(*) filter (where deliveries.delivery_id = any (v_redelivered))
+    from crm_sync.deliveries
+    where deliveries.delivery_id = any (v_dead)
+    group by deliveries.route, deliveries.last_error_code
+    order by deliveries.route, deliveries.last_error_code;
+end;
+$$;
+
 comment on function crm_sync.redeliver(bigint[], boolean, text) is
     'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so; null, as of a query that found none, does nothing, with a notice (CS060). Role: crm_sync_operator.';
+
+comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) is
+    'Redelivers what went dead in a span of time, of one route or all. Counts only, and says so (CS061), unless told p_count_only => false. Role: crm_sync_operator. Error: CS002 unknown route.';
 
 -- sql/crm_sync/10_observe/health.sql
 

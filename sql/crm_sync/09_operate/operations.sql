@@ -90,6 +90,16 @@ begin
 end;
 $$;
 
+create function crm_sync._note_only_counted()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise notice 'this was only counted' using errcode = 'CS061', hint = 'To do it: p_count_only => false';
+end;
+$$;
+
 create function crm_sync._required_row_id(p_table regclass, p_row_id text)
 returns text
 language plpgsql
@@ -108,6 +118,7 @@ comment on function crm_sync._require_destination(text) is 'Raises CS020 unless 
 comment on function crm_sync._require_route(text) is 'Raises CS002 unless the route is known.';
 comment on function crm_sync._require_attached(regclass) is 'Raises CS023 unless something is, or was, captured from the table.';
 comment on function crm_sync._note_if_null(bigint[]) is 'Says so (CS060) where an operator''s call names no deliveries but null.';
+comment on function crm_sync._note_only_counted() is 'Says so (CS061) where an operator''s call has counted and done nothing.';
 comment on function crm_sync._required_row_id(regclass, text) is
     'A row''s id as the ledger spells it. Raises CS023 unless something is, or was, captured from the table, CS056 where its key can not be that.';
 
@@ -118,4 +129,4 @@ create policy readers_see_operations on crm_sync.operations
 
 revoke all on function crm_sync._note_operation(text, jsonb, int, text), crm_sync._require_destination(text),
     crm_sync._require_route(text), crm_sync._require_attached(regclass), crm_sync._required_row_id(regclass, text),
-    crm_sync._note_if_null(bigint[]) from public;
+    crm_sync._note_if_null(bigint[]), crm_sync._note_only_counted() from public;

@@ -86,6 +86,8 @@ begin
             union
             select unnest(people.delivery_ids) from crm_sync._people(p_email, p_phone) as people);
         perform crm_sync._erase_deliveries(v_ids);
+    elsif v_tables <> '{}' then
+        perform crm_sync._note_only_counted();
     end if;
     perform crm_sync._note_operation(
         'erase_person', crm_sync._found_by(p_email, p_phone) || jsonb_build_object('count_only', p_count_only),
@@ -277,7 +279,7 @@ $$;
 comment on function crm_sync.export_person(text, text, text) is
     'Everything known here of whoever has this email or this phone (settings.email_columns, phone_columns; either suffices): their rows in attached tables as they are now, each delivery that tells of them with its record, as long as that is kept, and, as kind ''missed change'', what capture could not write yet: data has the row before it, old, and after it, new, where they tell of them. Personal data: for their own request. Leaves a line that does not name them. Changes nothing. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
 comment on function crm_sync.erase_person(text, text, boolean, text) is
-    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
+    'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, and says so (CS061), unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
 comment on function crm_sync._people(text, text) is 'Rows of a person, and rows that told of them once, with the deliveries that tell of them. Raises CS026 for neither email nor phone, or a phone that is too short to be one person''s.';
 comment on function crm_sync._deliveries_of_row(text, text) is 'Deliveries that tell of a row, also where its table is gone.';
 comment on function crm_sync._rows_of_person(text, text) is 'Rows of attached tables with this email (lower case) or phone (digits).';

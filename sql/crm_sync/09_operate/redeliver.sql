@@ -73,6 +73,8 @@ begin
     if not p_count_only then
         v_redelivered := array(
             select results.delivery_id from crm_sync.redeliver(v_dead, false, p_note) as results where results.redelivered);
+    elsif v_dead <> '{}' then
+        perform crm_sync._note_only_counted();
     end if;
     return query
     select deliveries.route, deliveries.last_error_code, count(*), count(*) filter (where deliveries.delivery_id = any (v_redelivered))
@@ -218,7 +220,7 @@ $$;
 comment on function crm_sync.redeliver(bigint[], boolean, text) is
     'Makes finished deliveries pending again, with all their attempts and their old idempotency key. Returns each id, whether it was redelivered, and if not why. Safe to repeat: what is pending stays so; null, as of a query that found none, does nothing, with a notice (CS060). Role: crm_sync_operator.';
 comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, boolean, text) is
-    'Redelivers what went dead in a span of time, of one route or all. Counts only, unless told p_count_only => false. Role: crm_sync_operator. Error: CS002 unknown route.';
+    'Redelivers what went dead in a span of time, of one route or all. Counts only, and says so (CS061), unless told p_count_only => false. Role: crm_sync_operator. Error: CS002 unknown route.';
 comment on function crm_sync._refusals_to_redeliver(bigint[], boolean) is 'Why each is not redelivered; null: it is.';
 comment on function crm_sync._newer_states(bigint[]) is 'For states that a receiver has seen: a newer one of the same key that it was told, or is being told.';
 comment on function crm_sync._without_row(bigint[]) is 'Those whose record would be read again, and whose row is gone.';
