@@ -25,6 +25,9 @@ alter table crm_sync.settings
     ),
     add constraint a_delivery_may_fill_an_envelope check (max_delivery_bytes >= max_envelope_bytes);
 
+-- What our own code could not do is no secret: health() tells it, and sends its readers to it.
+drop policy if exists faults_are_for_the_owner_alone on crm_sync.faults;
+
 -- Done by hand, SHA-256 e1a9b290fbd58eacd02b5b5d0e6b1718b5970de561f886c83926f94daf28100e: create table crm_sync.settings (
 
 -- Done by hand, SHA-256 7dcf3240eaef37539456b472a510155a23982cca3580c7fbbe7b649c15ffdb5a: create table crm_sync.routes (
@@ -43,6 +46,10 @@ set search_path = pg_catalog, pg_temp
 as $$
     select '0.3.0'
 $$;
+
+comment on function crm_sync.version() is 'The installed release of crm-sync. Roles: crm_sync_reader, crm_sync_operator.';
+
+grant execute on function crm_sync.version() to crm_sync_reader, crm_sync_operator;
 
 -- sql/crm_sync/02_settings/settings.sql
 
@@ -63,6 +70,13 @@ comment on column crm_sync.routes.last_delivered_at is
 
 comment on column crm_sync.attachments.attached_table is
     'The table that bore the name at the last attach() or reattach(), whatever it is called now; null: not known. A dump holds its name, not its oid.';
+
+-- sql/crm_sync/04_ledger/faults.sql
+
+grant select on crm_sync.faults to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_faults on crm_sync.faults
+    for select to crm_sync_reader, crm_sync_operator using (true);
 
 -- sql/crm_sync/05_capture/attach.sql
 
@@ -1417,8 +1431,27 @@ begin
 end;
 $$;
 
+-- Definer: an operator may call find_missing() and backfill(), of which it is made.
+create or replace function crm_sync.repair_missing(p_limit int default 100, p_since timestamptz default null)
+returns table (table_name text, route text, missing_count int, repaired_count int)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select repaired.* from crm_sync._repair_tables(
+        array(select distinct attachments.table_name from crm_sync.attachments order by 1), p_limit, p_since) as repaired;
+end;
+$$;
+
 comment on function crm_sync.find_missing(regclass, timestamptz) is
     'Rows changed since then (by updated_at, or created_at where that is null or not there; after attach and within retention) that a route should have sent and whose newest delivery is absent, or for a state route tells other values; not those that the tick is still to capture. Of events, and where a transition fires the route, only rows created since attach and within keep_trace: of others nobody can say whether it happened before. Changes nothing. Role: crm_sync_operator. Errors: CS022 no time column, CS023 nothing was ever captured from the table, CS051 the table was renamed since it was attached.';
+
+comment on function crm_sync.repair_missing(int, timestamptz) is
+    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: crm_sync_operator.';
+
+grant execute on function crm_sync.find_missing(regclass, timestamptz), crm_sync.repair_missing(int, timestamptz) to crm_sync_operator;
 
 -- sql/crm_sync/09_operate/ids.sql
 

@@ -9,6 +9,7 @@ as $$
     select '0.3.0'
 $$;
 
-comment on function crm_sync.version() is 'The installed release of crm-sync. Role: owner.';
+comment on function crm_sync.version() is 'The installed release of crm-sync. Roles: crm_sync_reader, crm_sync_operator.';
 
 revoke all on function crm_sync.version() from public;
+grant execute on function crm_sync.version() to crm_sync_reader, crm_sync_operator;

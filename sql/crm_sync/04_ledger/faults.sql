@@ -48,5 +48,7 @@ comment on function crm_sync._harmless_message(text, text) is 'The message where
 
 revoke all on function crm_sync._note_fault(text, text, text), crm_sync._harmless_message(text, text) from public;
 
-create policy faults_are_for_the_owner_alone on crm_sync.faults
-    using (false);
+grant select on crm_sync.faults to crm_sync_reader, crm_sync_operator;
+
+create policy readers_see_faults on crm_sync.faults
+    for select to crm_sync_reader, crm_sync_operator using (true);

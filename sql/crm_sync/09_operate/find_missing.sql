@@ -110,9 +110,11 @@ begin
 end;
 $$;
 
+-- Definer: an operator may call find_missing() and backfill(), of which it is made.
 create function crm_sync.repair_missing(p_limit int default 100, p_since timestamptz default null)
 returns table (table_name text, route text, missing_count int, repaired_count int)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -184,11 +186,11 @@ comment on function crm_sync._count_undecided(crm_sync.attachments, timestamptz)
 comment on function crm_sync._sure_since(crm_sync.attachments) is
     'Of rows made since then the ledger holds all that they ever fired: those made before attach, or before what keep_trace keeps, may have fired without a trace.';
 comment on function crm_sync.repair_missing(int, timestamptz) is
-    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: owner.';
+    'Backfills what find_missing finds, up to so many rows a table and route; more than that it leaves alone and notes as a fault. Scheduled by start(), daily. A table without updated_at or created_at is left out; one that cannot be looked at is noted as a fault and stops no other. Safe to repeat. Role: crm_sync_operator.';
 comment on function crm_sync._repair_tables(text[], int, timestamptz) is 'The repair of these tables; one that can not be looked at stops no other.';
 comment on function crm_sync._repair_table(text, int, timestamptz) is 'The repair of one table.';
 
 revoke all on function crm_sync.find_missing(regclass, timestamptz), crm_sync._missing_sql(crm_sync.attachments, boolean),
     crm_sync._count_undecided(crm_sync.attachments, timestamptz), crm_sync._sure_since(crm_sync.attachments),
     crm_sync.repair_missing(int, timestamptz), crm_sync._repair_tables(text[], int, timestamptz), crm_sync._repair_table(text, int, timestamptz) from public;
-grant execute on function crm_sync.find_missing(regclass, timestamptz) to crm_sync_operator;
+grant execute on function crm_sync.find_missing(regclass, timestamptz), crm_sync.repair_missing(int, timestamptz) to crm_sync_operator;

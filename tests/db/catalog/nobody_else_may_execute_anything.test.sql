@@ -25,7 +25,7 @@ select results_eq(
 select results_eq(
     $$select proname::text collate "default" from pg_proc
       where pronamespace = 'crm_sync'::regnamespace and has_function_privilege('crm_sync_reader', oid, 'execute') order by 1$$,
-    array['_http_log', '_route_health', '_row_id', 'health', 'row_status', 'trace'],
+    array['_http_log', '_route_health', '_row_id', 'health', 'row_status', 'trace', 'version'],
     'a reader what changes nothing');
 
 select * from finish();

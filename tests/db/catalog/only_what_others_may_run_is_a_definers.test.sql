@@ -17,8 +17,8 @@ select is((select prosecdef from pg_proc where oid = 'crm_sync._dispatch_at_comm
 select is_empty(
     $$select oid::regprocedure from pg_proc
       cross join lateral aclexplode(proacl) as granted
-      where pronamespace = 'crm_sync'::regnamespace and grantee <> proowner and not prosecdef$$,
-    'whatever is granted to others runs with the owner''s rights: theirs reach no table');
+      where pronamespace = 'crm_sync'::regnamespace and grantee <> proowner and not prosecdef and proname <> 'version'$$,
+    'whatever is granted to others runs with the owner''s rights, as theirs reach no table; but for what reads nothing');
 
 select * from finish();
 rollback;

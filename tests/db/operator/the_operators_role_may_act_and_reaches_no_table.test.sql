@@ -22,7 +22,7 @@ select results_eq('select * from paused', 'values (true)', 'pause');
 select results_eq(
     $$select distinct proname::text collate "default" from pg_proc where pronamespace = 'crm_sync'::regnamespace
       and has_function_privilege('crm_sync_operator', oid, 'execute') and not has_function_privilege('crm_sync_reader', oid, 'execute') order by 1$$,
-    array['backfill', 'cancel', 'dry_run', 'dry_run_pending', 'dry_run_pending_result', 'dry_run_result', 'erase', 'erase_person', 'export_person', 'find_missing', 'pause', 'redeliver', 'redeliver_dead', 'resume', 'test_alert', 'test_delivery'],
+    array['backfill', 'cancel', 'dry_run', 'dry_run_pending', 'dry_run_pending_result', 'dry_run_result', 'erase', 'erase_person', 'export_person', 'find_missing', 'pause', 'redeliver', 'redeliver_dead', 'repair_missing', 'resume', 'test_alert', 'test_delivery'],
     'and these');
 select is_empty(
     $$select oid::regclass from pg_class where relnamespace = 'crm_sync'::regnamespace and relkind = 'r'
