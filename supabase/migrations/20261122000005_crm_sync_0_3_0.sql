@@ -1745,6 +1745,50 @@ comment on function crm_sync.redeliver_dead(text, timestamptz, timestamptz, bool
 
 -- sql/crm_sync/10_observe/health.sql
 
+create or replace function crm_sync.health(p_now timestamptz default clock_timestamp())
+returns table (check_name text, level text, detail text, mend text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
+as $$
+begin
+    return query
+    select findings.check_name, findings.level, findings.detail,
+           crm_sync._mend_for(findings.mend, coalesce(nullif(current_setting('role'), 'none'), session_user))
+    from crm_sync._findings(p_now, crm_sync._checks()) as findings;
+end;
+$$;
+
+create or replace function crm_sync._mend_for(p_mend text, p_role name)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_beyond text;
+begin
+    -- The dashboard's callers run none of it in any case.
+    if p_mend is null or not (pg_has_role(p_role, 'crm_sync_reader', 'usage') or pg_has_role(p_role, 'crm_sync_operator', 'usage')) then
+        return p_mend;
+    end if;
+    select string_agg(beyond.name, ', ' order by beyond.name) into v_beyond
+    from (
+        select named.name || '()' as name
+        from (select distinct matches.match[1] as name from regexp_matches(p_mend, 'crm_sync\.([a-z_]+)\(', 'g') as matches (match)) as named
+        where not exists (
+            select from pg_catalog.pg_proc as functions
+            where functions.pronamespace = 'crm_sync'::regnamespace and functions.proname = named.name
+              and has_function_privilege(p_role, functions.oid, 'execute'))
+        union
+        select matches.match[2]
+        from regexp_matches(p_mend, '(update|delete) (?:from )?crm_sync\.([a-z_]+)', 'g') as matches (match)
+        where not has_table_privilege(p_role, to_regclass('crm_sync.' || matches.match[2]), matches.match[1])
+    ) as beyond;
+    return p_mend || coalesce(' It takes more rights than yours: ' || v_beyond || '.', '');
+end;
+$$;
+
 create or replace function crm_sync._checks()
 returns text[]
 language sql
@@ -1799,6 +1843,15 @@ exception when others then
     end, null, null)::crm_sync.finding;
 end;
 $$;
+
+comment on function crm_sync.health(timestamptz) is
+    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend), with what of it the caller''s role may not run. Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
+
+comment on function crm_sync._mend_for(text, name) is 'What mends it, for a reader or an operator with what of it their role may not call or change.';
+
+revoke all on function crm_sync.health(timestamptz), crm_sync._mend_for(text, name), crm_sync._checked(text, timestamptz),
+    crm_sync._finding(boolean, text, text, text, text, jsonb, text[]), crm_sync._ago(timestamptz, timestamptz),
+    crm_sync._span(interval), crm_sync._checks(), crm_sync._findings(timestamptz, text[]) from public;
 
 -- sql/crm_sync/10_observe/health_capture.sql
 

@@ -21,8 +21,39 @@ set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$
 begin
     return query
-    select findings.check_name, findings.level, findings.detail, findings.mend
+    select findings.check_name, findings.level, findings.detail,
+           crm_sync._mend_for(findings.mend, coalesce(nullif(current_setting('role'), 'none'), session_user))
     from crm_sync._findings(p_now, crm_sync._checks()) as findings;
+end;
+$$;
+
+create function crm_sync._mend_for(p_mend text, p_role name)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_beyond text;
+begin
+    -- The dashboard's callers run none of it in any case.
+    if p_mend is null or not (pg_has_role(p_role, 'crm_sync_reader', 'usage') or pg_has_role(p_role, 'crm_sync_operator', 'usage')) then
+        return p_mend;
+    end if;
+    select string_agg(beyond.name, ', ' order by beyond.name) into v_beyond
+    from (
+        select named.name || '()' as name
+        from (select distinct matches.match[1] as name from regexp_matches(p_mend, 'crm_sync\.([a-z_]+)\(', 'g') as matches (match)) as named
+        where not exists (
+            select from pg_catalog.pg_proc as functions
+            where functions.pronamespace = 'crm_sync'::regnamespace and functions.proname = named.name
+              and has_function_privilege(p_role, functions.oid, 'execute'))
+        union
+        select matches.match[2]
+        from regexp_matches(p_mend, '(update|delete) (?:from )?crm_sync\.([a-z_]+)', 'g') as matches (match)
+        where not has_table_privilege(p_role, to_regclass('crm_sync.' || matches.match[2]), matches.match[1])
+    ) as beyond;
+    return p_mend || coalesce(' It takes more rights than yours: ' || v_beyond || '.', '');
 end;
 $$;
 
@@ -132,7 +163,8 @@ as $$
 $$;
 
 comment on function crm_sync.health(timestamptz) is
-    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend). Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
+    'One row per check: level (ok, warning, error, unknown), detail without personal data, and the statement or step that mends it (null: nothing to mend), with what of it the caller''s role may not run. Waits for a lock 50 ms at most, and calls nobody; changes nothing; safe to repeat. Roles: crm_sync_reader, crm_sync_operator. Raises nothing: a check that can not look says unknown.';
+comment on function crm_sync._mend_for(text, name) is 'What mends it, for a reader or an operator with what of it their role may not call or change.';
 comment on function crm_sync._checked(text, timestamptz) is 'One check of health(); an error makes it unknown and ends it alone.';
 comment on function crm_sync._finding(boolean, text, text, text, text, jsonb, text[]) is 'ok with a word on what is fine, or else level, detail and mend; in either case what it is blind to.';
 comment on function crm_sync._ago(timestamptz, timestamptz) is 'How long ago, in words; null: never.';
@@ -140,7 +172,7 @@ comment on function crm_sync._span(interval) is 'A length of time in words; null
 comment on function crm_sync._checks() is 'The checks of health(), each a function _check_<name> that _checked() calls, in the order in which a cause comes before what it causes.';
 comment on function crm_sync._findings(timestamptz, text[]) is 'What these checks say.';
 
-revoke all on function crm_sync.health(timestamptz), crm_sync._checked(text, timestamptz),
+revoke all on function crm_sync.health(timestamptz), crm_sync._mend_for(text, name), crm_sync._checked(text, timestamptz),
     crm_sync._finding(boolean, text, text, text, text, jsonb, text[]), crm_sync._ago(timestamptz, timestamptz),
     crm_sync._span(interval), crm_sync._checks(), crm_sync._findings(timestamptz, text[]) from public;
 grant execute on function crm_sync.health(timestamptz) to crm_sync_reader, crm_sync_operator;
