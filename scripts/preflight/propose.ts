@@ -243,8 +243,13 @@ function attachCall(route: string, match: Match, call: Call): Proposal {
       .map((field): [string, string] => [field, sqlOf(match, field, "this")]),
     ...(call.joined ?? []),
   ];
-  // Of an event's own row the capture sees nothing but these, so what is renamed must be among them.
-  const kept = EVENTS.includes(route) ? watched : call.fields.filter(isSame);
+  const told = call.fields.flatMap((field) => columns[field] ?? []);
+  const written = joined.map(([field]) => field);
+  const isEvent = EVENTS.includes(route);
+  // Under its own name, too: of an event's row the capture sees nothing but these, of a state's find_missing() compares no other.
+  // What would be written over is another value than the row's, which find_missing() would take for a change each night.
+  const kept = isEvent ? watched : told.filter((column) => !written.includes(column));
+  const unseen = isEvent ? [] : told.filter((column) => written.includes(column));
   const lines = [
     `${literal(table.qualified)}, ${literal(route)}`,
     `p_watched => ${array(watched)}`,
@@ -260,7 +265,11 @@ function attachCall(route: string, match: Match, call: Call): Proposal {
   ];
   const sql = `select crm_sync.attach(\n    ${lines.join(",\n    ")}\n);`;
   const reasons = [...match.faults, ...match.questions, ...(call.questions ?? [])];
-  const proposal = settled(route, sql, reasons, [...match.doubts, ...(call.doubts ?? [])]);
+  const proposal = settled(route, sql, reasons, [
+    ...match.doubts,
+    ...unseen.map((column) => `find_missing() can not compare ${column}: it is told as text`),
+    ...(call.doubts ?? []),
+  ]);
   const rows = `from ${table.qualified} as new where ${call.rows ?? call.condition ?? "true"}`;
   return {
     ...proposal,

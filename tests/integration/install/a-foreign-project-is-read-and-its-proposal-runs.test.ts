@@ -119,7 +119,13 @@ it("its calls run as they stand, and the function understands the records", asyn
       site: "https://example.test",
     }),
   ]);
-  expect(JSON.parse(JSON.stringify(payloads))).toMatchObject([
+  expect(rows.filter(({ record }) => "adresse" in JSON.parse(record)).length).toBe(3);
+  expect(rows.filter(({ record }) => "courriel" in JSON.parse(record)).length).toBe(1);
+  const texts = JSON.stringify(payloads);
+  for (const column of ["courriel", "prenom", "nom", "adresse", "client_id"]) {
+    expect(texts).not.toContain(`"${column}"`);
+  }
+  expect(JSON.parse(texts)).toMatchObject([
     [
       "lead",
       {
@@ -143,6 +149,30 @@ it("its calls run as they stand, and the function understands the records", asyn
     ["request", { payload: { phone: "01 02 03 04 05" } }],
     ["request", { payload: { phone: "01 02 03 04 05" } }],
   ]);
+});
+
+it("a change that capture missed is found under the names of this project, and nothing else is", async () => {
+  await withClient(url, async (client) => {
+    const missing = async () =>
+      (
+        await client.query<{ found: string }>(`
+          select concat_ws(' ', table_name, missing.route, reason) as found
+          from (values ('public.prospects'), ('public.demandes')) as tables (table_name)
+          cross join lateral crm_sync.find_missing(tables.table_name::regclass) as missing`)
+      ).rows.map(({ found }) => found);
+    expect(await missing()).toEqual([]);
+    await client.query(`
+      alter table prospects disable trigger user;
+      update prospects set courriel = 'zoe@elsewhere.test', updated_at = clock_timestamp() where prenom = 'Zoé';
+      alter table prospects enable trigger user;
+      alter table demandes disable trigger user;
+      update demandes set ville = 'Lyon', updated_at = clock_timestamp() where adresse = '1 rue Example';
+      alter table demandes enable trigger user`);
+    expect(await missing()).toEqual([
+      "public.prospects lead other values",
+      "public.demandes request other values",
+    ]);
+  });
 });
 
 it("erases and exports a person by the columns of this project", async () => {

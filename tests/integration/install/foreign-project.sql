@@ -8,7 +8,7 @@ create table public.prospects (
     type_projet text,
     code_postal text,
     origine     text,
-    modifie_le  timestamptz
+    updated_at  timestamptz not null default now()
 );
 
 create table public.clients (
@@ -30,7 +30,8 @@ create table public.demandes (
     puissance        numeric,
     viabilise        boolean,
     suivi_par        uuid references public.clients (id),
-    statut           text default 'brouillon'
+    statut           text default 'brouillon',
+    updated_at       timestamptz not null default now()
 );
 alter table public.demandes rename column demandeur to client_id;
 
@@ -57,8 +58,9 @@ create table public.commandes (
 
 create table public.journal (ligne text);
 
-create function public.horodate() returns trigger language plpgsql as $$ begin new.modifie_le := now(); return new; end $$;
+create function public.horodate() returns trigger language plpgsql as $$ begin new.updated_at := clock_timestamp(); return new; end $$;
 create trigger horodate before update on public.prospects for each row execute function public.horodate();
+create trigger horodate before update on public.demandes for each row execute function public.horodate();
 
 create function public.previent_le_crm() returns trigger language plpgsql as $$
 begin

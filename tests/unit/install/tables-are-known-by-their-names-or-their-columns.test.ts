@@ -207,6 +207,32 @@ test("without a known word for a payment that succeeded no call asks for one", (
   );
 });
 
+test("a state's record keeps what is watched under its own name, but where another value is told under it", () => {
+  const [lead] = propose(
+    matchTables([table("prospects", { ...LEADS, courriel: "text", email: "integer" })]),
+    {},
+  );
+  expect(lead?.sql).toContain("p_columns => array['id', 'phone', 'firstname', 'lastname']");
+  expect(lead?.doubts).toContain("find_missing() can not compare email: it is told as text");
+  const [renamed] = propose(
+    matchTables([table("prospects", { id: "uuid", courriel: "text", code_postal: "integer" })]),
+    {},
+  );
+  expect(renamed?.sql).toContain("p_columns => array['id', 'courriel', 'code_postal']");
+  expect(renamed?.doubts.join()).not.toContain("find_missing() can not compare");
+  const [event] = propose(
+    matchTables([
+      table("orders", {
+        ...{ id: "uuid", order_number: "integer", quantity: "integer", status: "text" },
+        ...{ unit_price: "numeric", total_amount: "numeric" },
+      }),
+    ]),
+    { confirmed: ["confirmed"] },
+  );
+  expect(event?.sql).toContain("p_columns => array['id', 'order_number', 'quantity'");
+  expect(event?.doubts.join()).not.toContain("find_missing() can not compare");
+});
+
 test("a number that is told as text is written as text, a date that is no time is left out", () => {
   const sqlOf = (name: string, columns: Record<string, string>) =>
     propose(matchTables([table(name, columns)]), { confirmed: ["confirmed"] })[0]?.sql ?? "";
