@@ -110,6 +110,12 @@ function describe(entity: Entity, table: Table, named: ReadonlyMap<Entity, Table
         `which unit is ${column.name} (${column.type}) in? The contract counts ${counts}`,
       );
     }
+    if (one.digits && column.category === "N") {
+      const told = one.digits === "unknown" ? "without them" : `with at least ${one.digits} digits`;
+      match.doubts.push(
+        `${column.name} is ${column.type}, where leading zeros are lost: it is told ${told}`,
+      );
+    }
     if (one.kind === "time" && !isWithZone(column)) {
       match.doubts.push(`${column.name} is ${column.type}: it is told as UTC`);
     }

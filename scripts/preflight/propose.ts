@@ -5,7 +5,7 @@
  */
 import pg from "pg";
 import type { Column, Match } from "./match.ts";
-import type { Entity } from "./vocabulary.ts";
+import { type Entity, VOCABULARY } from "./vocabulary.ts";
 
 export type StatusWord = "draft" | "succeeded" | "refunded" | "confirmed";
 
@@ -338,7 +338,12 @@ function isNoDraft(requests: Match, words: StatusWords): Pick<Call, "condition" 
 function sqlOf(match: Match, field: string, alias: string): string {
   const column = columnNamed(match, field);
   if (!column) return "null::text";
-  return `${alias}.${plain(column.name)}${needsCast(match, field) ? "::text" : ""}`;
+  const value = `${alias}.${plain(column.name)}`;
+  if (!needsCast(match, field)) return value;
+  const digits = VOCABULARY[match.entity].columns[field]?.digits;
+  return typeof digits === "number"
+    ? `lpad(${value}::text, greatest(${digits}, length(${value}::text)), '0')`
+    : `${value}::text`;
 }
 
 /** An id is text to the function, and to receivers; so is a postal code. */

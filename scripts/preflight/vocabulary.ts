@@ -12,6 +12,8 @@ export interface Wanted {
   isNeeded?: true;
   /** Money: the contract counts payments in minor units, orders in the currency itself. */
   unit?: "minor" | "major";
+  /** May begin with zeros, which a number loses: how many digits it has, or that nobody knows. */
+  digits?: number | "unknown";
 }
 
 export type Entity = "leads" | "customers" | "requests" | "payments" | "orders";
@@ -22,19 +24,15 @@ const needed = (wanted: Wanted): Wanted => ({ ...wanted, isNeeded: true });
 const price = (...words: string[]): Wanted => ({ ...needed(number(...words)), unit: "major" });
 
 const EMAIL = text("email", "mail", "courriel", "adresse_email", "email_address");
-const PHONE = text(
-  "phone",
-  "telephone",
-  "tel",
-  "mobile",
-  "portable",
-  "phone_number",
-  "numero_telephone",
-);
+const PHONE: Wanted = {
+  ...text("phone", "telephone", "tel", "mobile", "portable", "phone_number", "numero_telephone"),
+  digits: "unknown",
+};
 const FULL_NAME = text("full_name", "name", "nom_complet", "display_name");
 const ADDRESS = text("address", "adresse", "street", "rue", "address_line1");
 const CITY = text("city", "ville", "commune");
-const ZIP = ["postal_code", "zip_code", "zip", "code_postal", "cp", "postcode"];
+const ZIP_WORDS = ["postal_code", "zip_code", "zip", "code_postal", "cp", "postcode"];
+const ZIP: Wanted = { ...text(...ZIP_WORDS), digits: 5 };
 const STATUS = needed(text("status", "statut", "etat", "state"));
 const CONNECTION = [
   "type_raccordement",
@@ -61,7 +59,7 @@ export const VOCABULARY: Record<
       lastname: text("lastname", "last_name", "nom", "nom_famille"),
       full_name: FULL_NAME,
       connection_type: text("connection_type", ...CONNECTION),
-      postal_code: text(...ZIP),
+      postal_code: ZIP,
       source: text("source", "origine"),
       utm_source: text("utm_source"),
       utm_medium: text("utm_medium"),
@@ -76,7 +74,7 @@ export const VOCABULARY: Record<
       full_name: FULL_NAME,
       client_type: text("client_type", "customer_type", "type_client", "type"),
       company_name: text("company_name", "company", "entreprise", "raison_sociale", "societe"),
-      siren: text("siren", "numero_siren"),
+      siren: { ...text("siren", "numero_siren"), digits: 9 },
     },
   },
   requests: {
@@ -90,7 +88,7 @@ export const VOCABULARY: Record<
       usage: text("usage", "usages"),
       address: ADDRESS,
       city: CITY,
-      zip_code: text("zip_code", ...ZIP),
+      zip_code: { ...ZIP, words: ["zip_code", ...ZIP_WORDS] },
       phase: text("phase", "phases"),
       power_kva: number("power_kva", "puissance_kva", "puissance", "power"),
       is_viabilise: { kind: "boolean", words: ["is_viabilise", "viabilise", "terrain_viabilise"] },
@@ -135,7 +133,10 @@ export const VOCABULARY: Record<
         text("order_number", "numero_commande", "numero", "number", "reference"),
       ),
       client_name: ofClient("name", "nom_client", "full_name", "nom_complet"),
-      client_phone: ofClient("phone", "telephone_client", ...PHONE.words),
+      client_phone: {
+        ...ofClient("phone", "telephone_client", ...PHONE.words),
+        digits: "unknown",
+      },
       client_address: ofClient("address", "adresse_client", ...ADDRESS.words),
       client_city: ofClient("city", "ville_client", ...CITY.words),
       product_name: text("product_name", "product", "produit", "nom_produit"),

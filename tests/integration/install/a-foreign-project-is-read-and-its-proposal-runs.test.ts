@@ -97,7 +97,7 @@ it("its calls run as they stand, and the function understands the records", asyn
     select vault.create_secret('whsec_b2J2aW91c2x5LWZha2UtdGVzdC1zZWNyZXQ=', 'crm_sync_signing_secret');
     update crm_sync.settings set is_running = true;
     insert into prospects (courriel, prenom, nom, code_postal) values ('zoe@example.test', 'Zoé', 'Example', '01000');
-    update demandes set statut = 'envoyée' where statut = 'brouillon';
+    update demandes set statut = 'envoyée', code_postal = 1000 where statut = 'brouillon';
     insert into paiements (demande_id, payment_intent, montant, devise, statut)
     values ('30000000-0000-4000-8000-000000000001', 'pi_test_example', 9900, 'eur', 'succeeded');
     update clients set telephone = '01 02 03 04 05';
@@ -139,7 +139,14 @@ it("its calls run as they stand, and the function understands the records", asyn
     ],
     [
       "request",
-      { payload: { email: "eva@example.test", address: "1 rue Example", status: "envoyée" } },
+      {
+        payload: {
+          email: "eva@example.test",
+          address: "1 rue Example",
+          zip_code: "01000",
+          status: "envoyée",
+        },
+      },
     ],
     [
       "payment_intent",

@@ -26,7 +26,7 @@ create table public.demandes (
     type_raccordement text,
     adresse          text,
     ville            text,
-    code_postal      text,
+    code_postal      integer,
     puissance        numeric,
     viabilise        boolean,
     suivi_par        uuid references public.clients (id),

@@ -236,8 +236,8 @@ test("a state's record keeps what is watched under its own name, but where anoth
 test("a number that is told as text is written as text, a date that is no time is left out", () => {
   const sqlOf = (name: string, columns: Record<string, string>) =>
     propose(matchTables([table(name, columns)]), { confirmed: ["confirmed"] })[0]?.sql ?? "";
-  expect(sqlOf("leads", { ...LEADS, postal_code: "integer" })).toContain(
-    "'postal_code', this.postal_code::text",
+  expect(sqlOf("leads", { ...LEADS, utm_campaign: "integer" })).toContain(
+    "'utm_campaign', this.utm_campaign::text",
   );
   const order = {
     id: "integer",
@@ -249,6 +249,25 @@ test("a number that is told as text is written as text, a date that is no time i
   expect(sqlOf("orders", { ...order, unit_price: "numeric", confirmed_at: "date" })).toContain(
     "'confirmed_at', null::text",
   );
+});
+
+test("what may begin with a zero is doubted as a number, and has its zeros back where its length is known", () => {
+  const [lead] = propose(
+    matchTables([table("leads", { ...LEADS, phone: "bigint", code_postal: "integer" })]),
+    {},
+  );
+  expect(lead?.doubts).toContain(
+    "code_postal is integer, where leading zeros are lost: it is told with at least 5 digits",
+  );
+  expect(lead?.doubts).toContain(
+    "phone is bigint, where leading zeros are lost: it is told without them",
+  );
+  expect(lead?.sql).toContain(
+    "'postal_code', lpad(this.code_postal::text, greatest(5, length(this.code_postal::text)), '0')",
+  );
+  expect(lead?.sql).toContain("'phone', this.phone::text");
+  const [text] = propose(matchTables([table("leads", { ...LEADS, code_postal: "text" })]), {});
+  expect(text?.doubts.join()).not.toContain("zeros");
 });
 
 test("a table in public is believed before one elsewhere", () => {
