@@ -48,7 +48,7 @@ export function propose(matches: readonly Match[], words: StatusWords): Proposal
         ]
       : []),
     ...(orders ? [orderCall(orders, words)] : []),
-    ...personCall(leads, customers),
+    ...personCall(leads, customers, orders),
   ];
 }
 
@@ -194,7 +194,8 @@ function orderCall(orders: Match, words: StatusWords): Proposal {
 
 /** By which columns export_person() and erase_person() find somebody, where they have other names than ours. */
 function personCall(...people: (Match | undefined)[]): Proposal[] {
-  const named = (field: string) => people.flatMap((match) => match?.columns[field] ?? []);
+  const named = (field: string) =>
+    people.flatMap((match) => match?.columns[field] ?? match?.columns[`client_${field}`] ?? []);
   const others = (field: string, known: string[]) =>
     named(field).filter((column) => !known.includes(column));
   const sets = [

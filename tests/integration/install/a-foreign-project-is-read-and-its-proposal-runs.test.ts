@@ -189,9 +189,20 @@ it("erases and exports a person by the columns of this project", async () => {
   expect(rows).toEqual([
     {
       email_columns: ["email", "client_email", "courriel"],
-      phone_columns: ["phone", "client_phone", "telephone"],
+      phone_columns: ["phone", "client_phone", "telephone", "telephone_client"],
     },
   ]);
+});
+
+it("finds the order of a person by its phone, once its call is written", async () => {
+  const order = report.routes.find(({ route }) => route === "order_confirmation")?.sql ?? "";
+  await withClient(url, async (client) => {
+    await client.query(order.slice(order.indexOf("-- select")).replace(/^-- ?/gm, ""));
+    const { rows } = await client.query(
+      "select kind, table_name from crm_sync.export_person(p_phone => '+33 6 00 00 00 09')",
+    );
+    expect(rows).toEqual([{ kind: "row", table_name: "public.commandes" }]);
+  });
 });
 
 it("is not ready with a pg_net that start() refuses", async () => {

@@ -49,6 +49,7 @@ create table public.commandes (
     id              uuid primary key default gen_random_uuid(),
     numero          text,
     nom_client      text,
+    telephone_client text,
     produit         text,
     quantite        integer,
     prix_unitaire   numeric,
@@ -78,4 +79,4 @@ insert into public.demandes (id, client_id, adresse, statut) values
     ('30000000-0000-4000-8000-000000000002', '20000000-0000-4000-8000-000000000001', '2 rue Example', 'envoyée');
 insert into public.paiements (demande_id, stripe_session_id, montant, devise, statut) values
     ('30000000-0000-4000-8000-000000000002', 'cs_test_example', 12000, 'eur', 'succeeded');
-insert into public.commandes (numero, quantite, prix_unitaire, total, statut) values ('CMD-000001', 1, 10, 10, 'livrée');
+insert into public.commandes (numero, telephone_client, quantite, prix_unitaire, total, statut) values ('CMD-000001', '06 00 00 00 09', 1, 10, 10, 'livrée');
