@@ -1,6 +1,8 @@
--- Takes out of a database everything that crm-sync has put there; the application's tables stay as they are. Call crm_sync.stop()
--- first. Then: psql "$DATABASE_URL" -X -f sql/ops/uninstall.sql, or Studio's SQL editor. One statement: all of it or nothing.
--- Refuses while something has not arrived; to throw that away: psql "$DATABASE_URL" -X -c "set crm_sync.discard = 'yes'" -f sql/ops/uninstall.sql
+-- Takes out of a database everything that crm-sync has put there; the application's tables stay as they are. In this order, also
+-- while they are written to: select crm_sync.detach('…'); for each table of crm_sync.attachments. Wait until nothing is pending, in_flight
+-- or dead in crm_sync.delivery_log; give up what never arrives, by crm_sync.cancel(). Then select crm_sync.stop(); and, until nothing is in
+-- flight, select crm_sync.tick(); Then: psql "$DATABASE_URL" -X -v ON_ERROR_STOP=1 -f sql/ops/uninstall.sql, or Studio's SQL editor. One statement: all of it or nothing.
+-- Refuses while something has not arrived; to throw that away: psql "$DATABASE_URL" -X -v ON_ERROR_STOP=1 -c "set crm_sync.discard = 'yes'" -f sql/ops/uninstall.sql
 -- What stays: pgcrypto, pg_net, pg_cron, Vault themselves; a role of ours that is somebody else's, too; pg_net's answers, for six hours.
 -- Outside of the database: supabase functions delete crm-sync, and the migrations' files and lines (supabase migration repair).
 -- Role: owner of crm_sync and of the attached tables, which are locked, all at once, until it ends; it waits 0.9 s for that.
@@ -15,7 +17,7 @@ begin
     if v_ours is null then
         raise exception 'crm-sync is not installed in this database' using errcode = '3F000';
     elsif (select settings.is_running from crm_sync.settings) then
-        raise exception 'crm-sync is running' using errcode = 'CS033', hint = 'select crm_sync.stop(); first, as a transaction of its own.';
+        raise exception 'crm-sync is running' using errcode = 'CS033', hint = 'First what the head of this file says; of it the last: select crm_sync.stop(); as a transaction of its own.';
     end if;
 
     -- The history is the longest work, so before anything is locked; by command, for jobs that are gone, too.
@@ -49,7 +51,7 @@ begin
     if v_found is not null and current_setting('crm_sync.discard', true) is distinct from 'yes' then
         raise exception 'not everything has arrived: %', v_found
             using errcode = 'CS033',
-                  hint = 'Keep it: \copy (select * from crm_sync.deliveries where status in (''pending'', ''in_flight'', ''dead'')) to ''undelivered.csv'' csv header; then as the head of this file says.';
+                  hint = 'Let it arrive: select crm_sync.start(); then select crm_sync.detach(''…''); for each table of crm_sync.attachments, and, once nothing waits, select crm_sync.stop(); What is still in flight: select crm_sync.tick(); Or keep it: \copy (select * from crm_sync.deliveries where status in (''pending'', ''in_flight'', ''dead'')) to ''undelivered.csv'' csv header; then as the head of this file says.';
     end if;
 
     for v_trigger in

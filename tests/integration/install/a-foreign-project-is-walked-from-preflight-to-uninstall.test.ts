@@ -227,25 +227,91 @@ describe("upgrade", () => {
 });
 
 describe("undo", () => {
-  it("leaves what was there before, less the webhook that they dropped, and every row of theirs", async () => {
+  const uninstall = readFileSync(join(ROOT, "sql/ops/uninstall.sql"), "utf8");
+  let writer: Awaited<ReturnType<typeof keepWriting>>;
+
+  it("stop() alone is no way out while their tables are written to", async () => {
+    writer = await keepWriting();
     await client.query("select crm_sync.stop()");
-    await client.query(readFileSync(join(ROOT, "sql/ops/uninstall.sql"), "utf8"));
+    await until("select count(*) > 0 from crm_sync.delivery_log where status = 'pending'");
+    await expect(client.query(uninstall)).rejects.toMatchObject({
+      message: expect.stringMatching(/^not everything has arrived: .*\d+ pending$/),
+      hint: expect.stringContaining("crm_sync.detach("),
+    });
+    await client.query("select crm_sync.start()");
+  });
+
+  it("detached tables capture no more, and what was captured arrives", async () => {
+    const tables = await values("select distinct table_name from crm_sync.attachments order by 1");
+    expect(tables).toEqual([
+      "public.commandes",
+      "public.demandes",
+      "public.paiements",
+      "public.prospects",
+    ]);
+    for (const table of tables) await client.query("select crm_sync.detach($1)", [table]);
+    await settled();
+    const count = await value("select count(*) from crm_sync.delivery_log");
+    const written = writer.count();
+    while (writer.count() < written + 3) await sleep(20);
+    expect(await value("select count(*) from crm_sync.delivery_log")).toBe(count);
+  });
+
+  it("what is under way at stop() is settled by a tick once it is answered", async () => {
+    receiver.setLatency(3_000);
+    const told = receiver.calls.length;
+    await client.query("select crm_sync.test_delivery('lead')");
+    while (receiver.calls.length === told) await sleep(20);
+    await client.query("select crm_sync.stop()");
+    await expect(client.query(uninstall)).rejects.toMatchObject({
+      message: "not everything has arrived: 1 in_flight",
+    });
+    const left = "select count(*)::int from crm_sync.delivery_log where status = 'in_flight'";
+    for (; (await value(left)) === 1; await sleep(200)) {
+      await client.query("select crm_sync.tick()");
+    }
+    expect(
+      await value("select status from crm_sync.delivery_log order by delivery_id desc limit 1"),
+    ).toBe("delivered");
+    receiver.setLatency(0);
+  });
+
+  it("leaves what was there before, less the webhook that they dropped, and every row of theirs", async () => {
+    await client.query(uninstall);
+    await writer.stop();
     await client.query(WEBHOOK.slice(WEBHOOK.indexOf("create trigger")));
     expect(diffCatalogs(before, await readCatalog(client, SCHEMAS))).toEqual([]);
     expect(await values("select jobname from cron.job")).toEqual([]);
     expect(await values("select name from vault.secrets where name like 'crm%'")).toEqual([]);
-    expect(await values("select split_part(courriel, '@', 1) from prospects order by 1")).toEqual([
-      "ada",
-      "after",
-      "bob",
-      "dead",
-      "live",
-      "shadow",
-      "under-way",
-    ]);
+    expect(
+      await values("select distinct split_part(courriel, '@', 1) from prospects order by 1"),
+    ).toEqual(["ada", "after", "bob", "busy", "dead", "live", "shadow", "under-way"]);
     await write("without-us");
   });
 });
+
+/** Their application goes on, some fifty rows a second; `stop` throws what one of its writes has thrown. */
+async function keepWriting(): Promise<{ count: () => number; stop: () => Promise<void> }> {
+  const session = new pg.Client({ connectionString: url });
+  await session.connect();
+  closers.add("writer", () => session.end());
+  let count = 0;
+  let isOver = false;
+  const written = (async () => {
+    for (; !isOver; await sleep(20)) {
+      await session.query("insert into prospects (courriel) values ('busy@example.test')");
+      count += 1;
+    }
+  })();
+  written.catch(() => undefined);
+  return {
+    count: () => count,
+    stop: () => {
+      isOver = true;
+      return written;
+    },
+  };
+}
 
 function migration(name: string, sql: string): void {
   const folder = join(project, "supabase/migrations");
