@@ -27,8 +27,8 @@ it("migrations after theirs, which the CLI pushes; the function; its entries of 
   ]);
   expect(readFileSync(join(folder, "supabase/config.toml"), "utf8")).toBe(`project_id = "theirs"
 
-# \`supabase db push\` writes these two into Vault. The database signs with the first and posts to the
-# second; both are read from the environment, never from a file of the repository.
+# \`supabase db push\` writes these two into Vault where it has a migration to apply, also over newer ones: after the first, --skip-vault.
+# The database signs with the first and posts to the second; both are read from the environment, never from a file of the repository.
 [db.vault]
 crm_sync_signing_secret = "env(CRM_SYNC_SIGNING_SECRET)"
 crm_sync_function_url = "env(CRM_SYNC_FUNCTION_URL)"
