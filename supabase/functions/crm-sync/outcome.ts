@@ -24,7 +24,7 @@ export type Result = {
 const RETRY = new Set([408, 409, 425, 429]);
 const MISCONFIGURED = new Set([401, 403, 404, 405, 410, 415]);
 
-/** What a receiver's HTTP status means for the delivery; the table stands in DESIGN, "Outcomes". */
+/** What a receiver's HTTP status means for the delivery; the table stands in docs/contract.md, "What an answer does". */
 export function classify(
   status: number,
   settings: { conflictIsDelivered: boolean },

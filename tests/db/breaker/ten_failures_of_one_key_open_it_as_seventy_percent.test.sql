@@ -38,7 +38,7 @@ $$;
 
 select pg_temp.came_back('2040-01-01 12:00:00+00', array_fill('retry'::text, '{10}'), '{a}');
 
-select is((select state from crm_sync.breakers where breaker = 'monelec'), 'open', 'ten of ten attempts in five minutes, as DESIGN.md has it');
+select is((select state from crm_sync.breakers where breaker = 'monelec'), 'open', 'ten of ten attempts in five minutes, as the contract has it');
 
 select * from finish();
 rollback;

@@ -3,6 +3,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ROOT } from "../../../scripts/sql-files.ts";
 import { destinations } from "../../../supabase/functions/crm-sync/destinations.ts";
+import {
+  classify,
+  OUTCOMES,
+  retryAfterSeconds,
+} from "../../../supabase/functions/crm-sync/outcome.ts";
 import { routes } from "../../../supabase/functions/crm-sync/routes.ts";
 import { ENV_NAMES, type EnvName } from "../../../supabase/functions/crm-sync/runtime.ts";
 import { CANONICAL_DOMAIN, SITE_URL_FALLBACK } from "../../../supabase/functions/crm-sync/site.ts";
@@ -57,6 +62,46 @@ test("routes: in the database's order, each of its kind", () => {
   ).toEqual([...defined].map(([, name, kind, destination]) => [name, kind, destination]));
 });
 
+test("answers: each status has the outcome of its row, one that is named before a range", () => {
+  const rows = tableUnder("What an answer does").map(([answer, outcome]) => ({
+    answers: wordsIn(answer),
+    outcome: wordsIn(outcome)[0],
+  }));
+  expect(rows.map(({ outcome }) => outcome)).toEqual(
+    expect.arrayContaining(OUTCOMES as unknown as string[]),
+  );
+  const rowOf = (answer: string) => rows.find(({ answers }) => answers.includes(answer));
+  const spans = rows.flatMap(({ answers, outcome }) =>
+    answers.flatMap((answer) => {
+      const [, from, to] = /^(\d{3})–(\d{3})$/.exec(answer) ?? [];
+      return from && to ? [{ from: Number(from), to: Number(to), outcome }] : [];
+    }),
+  );
+  for (let status = 200; status < 600; status += 1) {
+    const span = spans.filter(({ from, to }) => from <= status && status <= to);
+    expect([status, span.length]).toEqual([status, 1]);
+    expect([status, rowOf(`${status}`)?.outcome ?? span[0]?.outcome]).toEqual([
+      status,
+      classify(status, { conflictIsDelivered: false }).outcome,
+    ]);
+  }
+  expect(rowOf("receiver_timeout")?.outcome).toBe("unknown");
+  expect(rowOf("network")?.outcome).toBe("retry");
+  expect(rowOf("missing_secret")?.outcome).toBe("misconfigured");
+});
+
+test("answers: the waits between attempts, and the longest Retry-After", () => {
+  const section = sectionOf("What an answer does");
+  const delays = /retry_delays\s[^[]*\[([^\]]+)\]/.exec(
+    read("sql/crm_sync/03_routes/destinations.sql"),
+  )?.[1];
+  const waits = [...(delays ?? "").matchAll(/'([^']+)'/g)].map(([, wait]) => wait);
+  expect(section).toContain(`${waits.length + 1} attempts`);
+  expect(section.replace(/\s+/g, " ")).toContain(waits.join(", "));
+  expect(retryAfterSeconds("999999", 0)).toBe(24 * 60 * 60);
+  expect(section).toContain("at most 24 hours");
+});
+
 test("configuration: every variable of the function, and no other", () => {
   const rows = tableUnder("Configuration");
   const secrets = rows.filter(([, where = ""]) => where.startsWith("function secret"));
@@ -90,10 +135,15 @@ function targetOf(name: keyof typeof destinations, env: Partial<Record<EnvName, 
 
 /** The cells of the first table under a heading, row by row, without the heads of its columns. */
 function tableUnder(heading: string): string[][] {
-  const section = contract.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
-  const [, , ...rows] = section.split("\n").filter((line) => line.startsWith("|"));
+  const [, , ...rows] = sectionOf(heading)
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
   expect(rows.length, heading).toBeGreaterThan(1);
   return rows.map((row) => row.slice(2, -2).split(" | "));
+}
+
+function sectionOf(heading: string): string {
+  return contract.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
 }
 
 /** What stands between backticks. */
