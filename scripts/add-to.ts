@@ -27,10 +27,19 @@ const LEFT_TO_DO = `
 Left to do:
 1. npm run preflight -- <database url>; keep the attach() calls that it proposes as a migration of yours, after these.
 2. Enable pg_net and pg_cron (Database → Extensions).
-3. supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_… MONELEC_API_KEY=… ELEMENTOR_WEBHOOK_URL=… SITE_URL=https://…
-4. supabase functions deploy crm-sync
-5. CRM_SYNC_SIGNING_SECRET=whsec_… CRM_SYNC_FUNCTION_URL=https://<project>.supabase.co/functions/v1/crm-sync supabase db push
-6. docs/existing-application.md, if the application calls the CRM itself; then select crm_sync.start();`;
+3. npx supabase login; npx supabase link --project-ref <project>
+4. npx supabase secrets set CRM_SYNC_SIGNING_SECRET=whsec_… MONELEC_API_KEY=… ELEMENTOR_WEBHOOK_URL=… SITE_URL=https://…
+5. npx supabase functions deploy crm-sync
+6. CRM_SYNC_SIGNING_SECRET=whsec_… CRM_SYNC_FUNCTION_URL=https://<project>.supabase.co/functions/v1/crm-sync npx supabase db push --remote
+7. docs/existing-application.md, if the application calls the CRM itself; then select crm_sync.start();`;
+
+const LEFT_OF_UPDATE = `
+Left to do of this update:
+1. npx supabase db push --remote --skip-vault
+2. npx supabase functions deploy crm-sync
+CHANGELOG.md says what is new.`;
+
+const NOTHING_NEW = `Everything is there already. What follows a copy: README, "On hosted Supabase".`;
 
 program
   .name("npm run add-to --")
@@ -50,14 +59,15 @@ function addTo(folder: string, options: { next?: true }): void {
   if (!existsSync(theirs)) {
     throw new OpsError(`${folder} holds no supabase/`, "supabase init makes one.");
   }
+  const wasThere = existsSync(join(theirs, FUNCTION));
   const written = [
     ...addMigrations(theirs, options.next ?? false),
     ...addFunction(theirs),
     ...addConfig(theirs),
   ];
   for (const file of written) console.log(`${pc.green("new")}  supabase/${file}`);
-  if (written.length === 0) console.log("Everything is there already.");
-  console.log(LEFT_TO_DO);
+  if (written.length === 0) console.log(NOTHING_NEW);
+  else console.log(wasThere ? LEFT_OF_UPDATE : LEFT_TO_DO);
 }
 
 /** By the name behind the stamp a migration is known again. */

@@ -21,6 +21,7 @@ it("migrations after theirs, which the CLI pushes; the function; its entries of 
   const { exitCode, stdout } = await script("add-to.ts", [folder, "--next"]);
   expect(exitCode).toBe(0);
   expect(stdout).toContain("Left to do:");
+  expect(stdout).toContain("npx supabase db push --remote\n");
   expect(readdirSync(join(folder, "supabase/migrations"))).toEqual([
     THEIRS,
     ...OURS.map((name, index) => `${21_000_101_000_000 + index}_${name}`),
@@ -59,6 +60,7 @@ it("a second run copies nothing, and keeps what they have changed", async () => 
   expect(again.exitCode).toBe(0);
   expect(again.stdout).toContain("kept supabase/functions/crm-sync/mappers/lead.ts, which differs");
   expect(again.stdout).toContain("Everything is there already.");
+  expect(again.stdout).not.toContain("Left to do");
   expect(readFileSync(mapper, "utf8")).toBe("// theirs");
 });
 
@@ -75,6 +77,9 @@ it("after an update, what they have left as it was is replaced", async () => {
   writeFileSync(list, JSON.stringify({ ...copied, "log.ts": older }));
   const { stdout } = await script("add-to.ts", [folder, "--next"]);
   expect(stdout).toContain("new  supabase/functions/crm-sync/log.ts");
+  expect(stdout).toContain("Left to do of this update:");
+  expect(stdout).toContain("npx supabase db push --remote --skip-vault\n");
+  expect(stdout).not.toContain("secrets set");
   expect(readFileSync(join(copies, "log.ts"), "utf8")).toBe(before);
 });
 

@@ -1,4 +1,4 @@
-/** README, "On hosted Supabase", step 3, and "A new release", by the CLI itself: what of the environment ends in Vault, and when. */
+/** README, "On hosted Supabase", and "A new release", by the CLI itself: what of the environment ends in Vault, and when. */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

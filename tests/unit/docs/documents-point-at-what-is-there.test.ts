@@ -26,6 +26,19 @@ test("the tests that the threat model names", () => {
   expect(named.filter((name) => !tests.has(name as string))).toEqual([]);
 });
 
+test("commands of the Supabase CLI are the installed one's, and a push names its target", () => {
+  for (const file of ["README.md", "scripts/add-to.ts"]) {
+    const commands = read(file).matchAll(
+      /([^\s`]+) supabase (?:login|link|secrets|functions|db|migration) [^`\n]*/g,
+    );
+    const typed = [...commands].map(([command]) => command);
+    expect(typed.length).toBeGreaterThan(3);
+    expect(typed.filter((command) => !command.startsWith("npx "))).toEqual([]);
+    const pushes = typed.filter((command) => command.includes("db push"));
+    expect(pushes.filter((command) => !command.includes("db push --remote"))).toEqual([]);
+  }
+});
+
 function filesIn(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((file) =>
     join(folder, file),
