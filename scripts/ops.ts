@@ -23,7 +23,11 @@ program
     "Looks after crm-sync: what is wrong, what happened to a row, and one call that mends it.\n" +
       "Exit code 0: well. 1: something is wrong, or was refused. 2: wrong usage.",
   )
-  .option("--database-url <url>", "the database to ask; default: DATABASE_URL")
+  .option(
+    "--database-url <url>",
+    "the database to ask; default: DATABASE_URL, else the running local stack (npm start)",
+  )
+  .option("--data-dir <path>", "of the stack to ask; default: .crm-sync in the repository")
   .option(
     "--project-url <url>",
     "instead of it a project, by its secret key in SUPABASE_SECRET_KEY: for health, deliveries and redeliver",

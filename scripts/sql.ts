@@ -1,10 +1,9 @@
 /** `npm run sql -- "select …"`: runs SQL on the running local stack, or on DATABASE_URL. */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { program } from "commander";
 import pg from "pg";
 import pc from "picocolors";
-import { DATA_DIRS, findRunning } from "./local/data-dir.ts";
+import { findRunningDatabase } from "./local/data-dir.ts";
 import { formatTable } from "./terminal/table.ts";
 
 interface Options {
@@ -12,17 +11,12 @@ interface Options {
   dataDir?: string;
 }
 
-/** The server to ask. Throws when there is none, or its URL is only known to whoever started the stack. */
+/** The server to ask. Throws when there is none. */
 function findDatabase({ dataDir }: Options): string {
   if (process.env.DATABASE_URL && !dataDir) return process.env.DATABASE_URL;
-  const running = (dataDir ? [resolve(dataDir)] : DATA_DIRS)
-    .map(findRunning)
-    .find((found) => found !== null);
-  if (!running) throw new Error("nothing is running: npm start first, or set DATABASE_URL");
-  if (running.databaseUrl) return running.databaseUrl;
-  throw new Error(
-    `process ${running.pid} is starting still, or runs on a server of your own: set DATABASE_URL here, too`,
-  );
+  const url = findRunningDatabase(dataDir);
+  if (url === null) throw new Error("nothing is running: npm start first, or set DATABASE_URL");
+  return url;
 }
 
 function print(result: pg.QueryResult, options: Options): void {

@@ -12,7 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { ROOT } from "../sql-files.ts";
 
@@ -55,6 +55,21 @@ export function findRunning(dataDir: string): Running | null {
   if (!existsSync(runningFile(dataDir))) return null;
   const read = runningSchema.safeParse(readJson(runningFile(dataDir)));
   return read.success && isAlive(read.data.pid) ? read.data : null;
+}
+
+/**
+ * The database of the stack that runs, on this data directory or where one is looked for; null: none runs.
+ * Throws when its URL is only known to whoever started it.
+ */
+export function findRunningDatabase(dataDir?: string): string | null {
+  const running = (dataDir ? [resolve(dataDir)] : DATA_DIRS)
+    .map(findRunning)
+    .find((found) => found !== null);
+  if (!running) return null;
+  if (running.databaseUrl) return running.databaseUrl;
+  throw new Error(
+    `process ${running.pid} is starting still, or runs on a server of your own: set DATABASE_URL here, too`,
+  );
 }
 
 /** Makes this process the one that owns the data directory. Throws while another one does. */

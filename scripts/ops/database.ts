@@ -1,9 +1,11 @@
-/** The database that a command asks: by --database-url, else DATABASE_URL. */
+/** The database that a command asks: by --database-url, else DATABASE_URL, else that of the stack that runs. */
 import pg from "pg";
+import { findRunningDatabase } from "../local/data-dir.ts";
 import { wrongUsage } from "./errors.ts";
 
 export interface DatabaseOptions {
   databaseUrl?: string;
+  dataDir?: string;
   /** Refused here: whoever gives it would not expect another database to answer. */
   projectUrl?: string;
 }
@@ -45,11 +47,12 @@ function databaseUrl(options: DatabaseOptions): string {
       "A project URL serves health, deliveries and redeliver; here give --database-url.",
     );
   }
-  const url = options.databaseUrl ?? process.env.DATABASE_URL;
+  const given = options.databaseUrl ?? (options.dataDir ? null : process.env.DATABASE_URL || null);
+  const url = given ?? findRunningDatabase(options.dataDir);
   if (url && URL.canParse(url)) return url;
   throw wrongUsage(
-    url ? "the database URL is no URL" : "which database?",
-    "--database-url postgresql://…, or DATABASE_URL; npm start prints the local one.",
+    url === null ? "which database?" : "the database URL is no URL",
+    "--database-url postgresql://…, or DATABASE_URL, or npm start, which is found by itself.",
   );
 }
 

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { noteRunning } from "../../../scripts/local/data-dir.ts";
+import { makeDataDir } from "../stack/stack.ts";
 import { openOps, runOps, runOpsAsTyped } from "./ops.ts";
 
 let ops: Awaited<ReturnType<typeof openOps>>;
@@ -15,7 +17,11 @@ test.each<[string[], string]>([
   [["dead", "--nope"], "error: unknown option '--nope'\n(--help shows how)"],
   [["dead", "--limit", "few"], "a whole number above 0\n(--help shows how)"],
   [["deliveries", "--status", "gone"], "Allowed choices are pending, in_flight"],
-  [["status"], "which database?\nhint: --database-url postgresql://…, or DATABASE_URL"],
+  [
+    ["status", "--data-dir", "/nowhere"],
+    "which database?\nhint: --database-url postgresql://…, or DATABASE_URL, or npm start",
+  ],
+  [["status", "--database-url", ""], "the database URL is no URL\nhint: "],
   [["status", "--database-url", "here"], "the database URL is no URL\nhint: "],
   [["status", "--project-url", "https://p.example"], "this needs the database itself\nhint: "],
   [["health", "--project-url", "p.example"], "the project URL is no URL\nhint: "],
@@ -40,6 +46,21 @@ test.each(["dead", "replay-diff"])(
     });
   },
 );
+
+test("without a URL the stack that runs is asked, as npm run sql asks it", async () => {
+  const { dataDir, remove } = makeDataDir();
+  onTestFinished(remove);
+  const urls = { functionUrl: null, receiverUrl: null, gatewayUrl: null };
+  noteRunning(dataDir, { databaseUrl: ops.databaseUrl, ...urls });
+  const asked = await runOps(["dead", "--json", "--data-dir", dataDir]);
+  expect(asked).toEqual({ exitCode: 0, stdout: "[]", stderr: "" });
+  noteRunning(dataDir, { databaseUrl: null, ...urls });
+  const { exitCode, stderr } = await runOps(["dead", "--data-dir", dataDir]);
+  expect(stderr).toBe(
+    `process ${process.pid} is starting still, or runs on a server of your own: set DATABASE_URL here, too`,
+  );
+  expect(exitCode).toBe(1);
+});
 
 test("an error of ours comes with its hint, and without a stack", async () => {
   expect(await ops.run("trace", "crm_sync.settings", "1")).toEqual({
