@@ -5,6 +5,7 @@
 import "./terminal/plain-when-piped.ts";
 import { program } from "commander";
 import { addBackfill } from "./ops/backfill.ts";
+import { addCancel } from "./ops/cancel.ts";
 import { addDead } from "./ops/dead.ts";
 import { addDeliveries } from "./ops/deliveries.ts";
 import { addDryRun } from "./ops/dry-run.ts";
@@ -14,6 +15,7 @@ import { examples } from "./ops/help.ts";
 import { addPause, addResume } from "./ops/pause-resume.ts";
 import { addRedeliver } from "./ops/redeliver.ts";
 import { addReplayDiff } from "./ops/replay-diff.ts";
+import { addStart, addStop } from "./ops/start-stop.ts";
 import { addStatus } from "./ops/status.ts";
 import { addTrace } from "./ops/trace.ts";
 
@@ -39,7 +41,7 @@ program
   .showHelpAfterError("(--help shows how)");
 
 const LOOK = [addStatus, addHealth, addTrace, addDead, addDeliveries];
-const ACT = [addRedeliver, addPause, addResume, addBackfill];
+const ACT = [addRedeliver, addCancel, addPause, addResume, addStop, addStart, addBackfill];
 const TRY = [addDryRun, addReplayDiff];
 for (const add of [...LOOK, ...ACT, ...TRY]) add(program);
 

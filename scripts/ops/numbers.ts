@@ -6,3 +6,8 @@ export function toCount(text: string): number {
   if (Number.isSafeInteger(count) && count > 0) return count;
   throw new InvalidArgumentError("a whole number above 0");
 }
+
+/** The same of an argument that may be given several times. */
+export function addCount(text: string, counts: number[] = []): number[] {
+  return [...counts, toCount(text)];
+}

@@ -4,7 +4,7 @@ import { type AskOptions, agree, withProgress, YES } from "./ask.ts";
 import { type DatabaseOptions, type Query, type Row, withDatabase } from "./database.ts";
 import { EXIT, wrongUsage } from "./errors.ts";
 import { examples } from "./help.ts";
-import { toCount } from "./numbers.ts";
+import { addCount } from "./numbers.ts";
 import { type OutputOptions, plural, printJson, printRows, printTable } from "./output.ts";
 import { callProject } from "./project.ts";
 import { rowId, tableName } from "./table-name.ts";
@@ -56,10 +56,6 @@ export function addRedeliver(program: Command): void {
       if (options.projectUrl) await onProject(options.projectUrl, ids, options);
       else await withDatabase(options, (query) => onDatabase(query, ids, options));
     });
-}
-
-function addCount(text: string, counts: number[] = []): number[] {
-  return [...counts, toCount(text)];
 }
 
 function requireOneWay(ids: number[], { table, id, dead, force, ...options }: Options): void {

@@ -114,6 +114,53 @@ test("a receiver is paused and resumed, and it says what waits", async () => {
   ]);
 });
 
+test("one delivery is given up without a question, several once it is agreed to, and one that is delivered never", async () => {
+  const one = await ops.run("cancel", `${dead}`, "--note", "entered by mistake");
+  expect(one.stdout.split("\n").map((line) => line.trim())).toEqual([
+    "delivery  cancelled  reason",
+    expect.stringMatching(new RegExp(`^${dead} +true$`)),
+  ]);
+  expect([one.exitCode, await statusOf(dead)]).toEqual([0, "cancelled"]);
+  const ids = [`${dead}`, `${dead + 1}`];
+  const asked = await ops.run("cancel", ...ids);
+  expect(asked.stderr).toBe(
+    "Cancel 2 deliveries for good? Nothing was done.\nhint: --yes does it without asking.",
+  );
+  expect([asked.exitCode, asked.stdout, await statusOf(dead + 1)]).toEqual([1, "", "pending"]);
+  const agreed = await ops.run("cancel", ...ids, "--yes", "--json");
+  expect(JSON.parse(agreed.stdout)).toEqual([
+    { delivery_id: dead, cancelled: false, reason: "it is cancelled" },
+    { delivery_id: dead + 1, cancelled: true, reason: null },
+  ]);
+  expect([agreed.exitCode, await statusOf(dead + 1)]).toEqual([1, "cancelled"]);
+  expect(await operations()).toEqual([
+    { action: "cancel", affected_count: 1, note: "entered by mistake" },
+    { action: "cancel", affected_count: 1, note: null },
+  ]);
+});
+
+test("everything is stopped and started once it is agreed to, and it says what waits", async () => {
+  const asked = await ops.run("start");
+  expect(asked.stderr).toBe(
+    "Start, and let 1 delivery leave? Nothing was done.\nhint: --yes does it without asking.",
+  );
+  expect([asked.exitCode, asked.stdout]).toEqual([1, ""]);
+  expect(await ops.run("start", "--yes", "--every", "5 seconds")).toEqual({
+    ...{ stdout: "started; 1 delivery waits", stderr: "", exitCode: 0 },
+  });
+  const { rows } = await ops.db.query(
+    "select schedule from cron.job where command = crm_sync._tick_command()",
+  );
+  expect(rows).toEqual([{ schedule: "5 seconds" }]);
+  expect((await ops.run("stop")).stderr).toBe(
+    "Stop everything, so that nothing leaves until start? Nothing was done.\nhint: --yes does it without asking.",
+  );
+  expect(JSON.parse((await ops.run("stop", "--yes", "--json")).stdout)).toEqual({
+    ...{ is_running: false, pending_count: 1, in_flight_count: 0 },
+  });
+  expect(await operations()).toMatchObject([{ action: "start" }, { action: "stop" }]);
+});
+
 test("rows are captured anew by id, or by time once it is agreed to", async () => {
   const one = await ops.run("backfill", "lead", LEAD);
   expect(one.stdout).toBe(`captured 1 delivery: ${dead + 2}`);
@@ -158,6 +205,10 @@ test.each<[string[], string]>([
   [["redeliver", "1", "--dead"], "redeliver what?"],
   [["redeliver", "--table", "leads"], "redeliver what?"],
   [["redeliver", "one"], "a whole number above 0"],
+  [["cancel"], "missing required argument 'delivery'"],
+  [["cancel", "one"], "a whole number above 0"],
+  [["stop", "monelec"], "too many arguments"],
+  [["stop", "--project-url", "https://p.example"], "this needs the database itself"],
   [["redeliver", "1", "--route", "lead"], "choose among what is dead"],
   [["redeliver", "--dead", "--project-url", "https://p.example"], "need the database itself"],
   [["backfill", "lead"], "backfill which rows?"],

@@ -101,7 +101,7 @@ test("a database that does not answer is told without its password", async () =>
   expect(exitCode).toBe(1);
 });
 
-test.each(["status", "health", "trace", "dead", "deliveries"])(
+test.each(["status", "health", "trace", "dead", "deliveries", "cancel", "stop", "start"])(
   "%s --help teaches with an example",
   async (command) => {
     const { exitCode, stdout } = await runOps([command, "--help"]);
