@@ -1,5 +1,5 @@
 -- One breaker for each destination, and one for the Edge Function itself, whose failures are no receiver's fault.
--- Moved by settle alone, under the tick's lock; dispatch reads.
+-- Opened and closed by settle, half-opened by the tick's dispatch for its probe, both under the tick's lock; dispatch at commit reads.
 
 create table crm_sync.breakers (
     breaker            text         primary key,

@@ -1,6 +1,5 @@
--- Turns attachments into static functions, so that no SQL is planned anew per row: one capture function a table, one
--- that captures changes handed to it as JSON (repair, backfill), and one a route that builds records.
--- Called by attach() and reattach(). Every generated function is owned and executable by the installer alone.
+-- Which changed rows fire which routes, as the text of queries over the changed rows: what the generated functions of
+-- capture and recapture consist of, so that both fire alike. With the names of those functions, and lists of columns.
 
 create function crm_sync._generated_name(p_kind text, p_table_name text, p_route text default null)
 returns text

@@ -1,4 +1,4 @@
-/** Every environment variable the function may read; the local stack grants exactly these. */
+/** Every variable of the contract. Besides them index.ts alone reads where to listen, CRM_SYNC_PORT and CRM_SYNC_HOST, which the local stack sets. */
 export const ENV_NAMES = [
   "CRM_SYNC_SIGNING_SECRET",
   "MONELEC_API_URL",
