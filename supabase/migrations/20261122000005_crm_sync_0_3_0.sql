@@ -1431,6 +1431,60 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._missing_sql(p_attachment crm_sync.attachments, p_is_undecided boolean default false)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table    regclass := p_attachment.table_name::regclass;
+    v_compared text[] := array(
+        select unnest(p_attachment.watched) intersect select unnest(p_attachment.columns) order by 1);
+    v_is_state boolean := (select kind = 'state' from crm_sync.routes where routes.route = p_attachment.route);
+    -- What fires an event lies in the past, and no column says when: surely since then only where the whole row is younger.
+    v_is_young text := case
+        when v_is_state and p_attachment.transition = 'true' then 'true'
+        when crm_sync._knows_birth(v_table) then 'new.created_at >= $2'
+        else 'false'
+    end;
+    v_changed  text := (
+        select string_agg(format('%s and new.%I >= $1', times.counts_if, times.column_name), ' or ')
+        from crm_sync._required_change_times(v_table) as times);
+begin
+    -- A newest delivery without record has still to read the row, or is past retention. A column that its record had not yet
+    -- tells nothing.
+    return format(
+        $sql$
+        select %1$L, %2$s, case when newest.delivery_id is null then 'no delivery' else 'other values' end
+        from %3$s as new
+        left join lateral (
+            select deliveries.delivery_id, deliveries.claimed_at, deliveries.record
+            from crm_sync.deliveries
+            where deliveries.row_id = %2$s and deliveries.table_name = %4$L and deliveries.route = %1$L
+            order by deliveries.delivery_id desc
+            limit 1
+        ) as newest on true
+        where (%5$s)
+          and coalesce(%10$s, false) <> %11$L
+          and (%6$s) is true
+          and not exists (
+              select from crm_sync.capture_failures as failures
+              where failures.table_name = %4$L and %2$s = any (failures.row_ids)
+          )
+          and (
+              newest.delivery_id is null
+              or (%7$L and newest.claimed_at is not null and newest.record is not null
+                  and crm_sync._pick(newest.record, %8$L) <> crm_sync._pick(
+                      (select to_jsonb(picked) from (select %9$s) as picked), array(select jsonb_object_keys(newest.record))))
+          )
+        $sql$,
+        p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
+        v_changed, p_attachment.condition, v_is_state, v_compared,
+        crm_sync._columns_sql(v_compared, 'new'), v_is_young, p_is_undecided);
+end;
+$$;
+
 -- Definer: an operator may call find_missing() and backfill(), of which it is made.
 create or replace function crm_sync.repair_missing(p_limit int default 100, p_since timestamptz default null)
 returns table (table_name text, route text, missing_count int, repaired_count int)

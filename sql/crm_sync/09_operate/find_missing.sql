@@ -53,7 +53,8 @@ declare
         select string_agg(format('%s and new.%I >= $1', times.counts_if, times.column_name), ' or ')
         from crm_sync._required_change_times(v_table) as times);
 begin
-    -- A newest delivery without record has still to read the row, or is past retention.
+    -- A newest delivery without record has still to read the row, or is past retention. A column that its record had not yet
+    -- tells nothing.
     return format(
         $sql$
         select %1$L, %2$s, case when newest.delivery_id is null then 'no delivery' else 'other values' end
@@ -75,7 +76,8 @@ begin
           and (
               newest.delivery_id is null
               or (%7$L and newest.claimed_at is not null and newest.record is not null
-                  and crm_sync._pick(newest.record, %8$L) <> (select to_jsonb(picked) from (select %9$s) as picked))
+                  and crm_sync._pick(newest.record, %8$L) <> crm_sync._pick(
+                      (select to_jsonb(picked) from (select %9$s) as picked), array(select jsonb_object_keys(newest.record))))
           )
         $sql$,
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
