@@ -363,7 +363,7 @@ begin
 create or replace function crm_sync.%I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set row_security = 'off'
 %s
 as %L;
 $sql$,
@@ -391,8 +391,8 @@ declare
     v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
     v_record text := 'deliveries.record';
     v_key    text := 'deliveries.ordering_key';
-    v_source text := case when p_attachment.joined is null then '' else format(
-        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_table_name) end;
+    v_source text := case when p_attachment.joined is null then '' else
+        'cross join lateral ' || crm_sync._row_of_record_sql(p_table_name) end;
 begin
     if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
@@ -412,11 +412,91 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._row_of_record_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_columns text;
+begin
+    -- A domain that is never null refuses the nulls of what the record does not have: its base type takes them.
+    with recursive types as (
+        select attributes.attnum, attributes.attname, attributes.atttypid as type, attributes.atttypmod as modifier, false as is_never_null
+        from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table_name::regclass and attributes.attnum > 0 and not attributes.attisdropped
+        union all
+        select types.attnum, types.attname, domains.typbasetype, domains.typtypmod, types.is_never_null or domains.typnotnull
+        from types
+        join pg_catalog.pg_type as domains on domains.oid = types.type and domains.typtype = 'd'
+    ),
+    base_types as (
+        select distinct on (types.attnum) types.*, bool_or(types.is_never_null) over () as has_one
+        from types
+        left join pg_catalog.pg_type as kinds on kinds.oid = types.type
+        order by types.attnum, kinds.typtype = 'd'
+    )
+    select string_agg(format('%I %s', base_types.attname, format_type(base_types.type, base_types.modifier)), ', ' order by base_types.attnum)
+    into v_columns
+    from base_types
+    where base_types.has_one;
+    return case
+        when v_columns is null then format('jsonb_populate_record(null::%s, deliveries.record) as this', p_table_name)
+        else format('jsonb_to_record(deliveries.record) as this (%s)', v_columns)
+    end;
+end;
+$$;
+
 comment on function crm_sync._record_sql(crm_sync.attachments, text, text) is
     'SQL query: the records of deliveries, and the keys of what they tell, from the table of this name.';
 
+comment on function crm_sync._row_of_record_sql(text) is 'SQL from item "this": an event''s row again, as far as its record has it.';
+
 revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._record_sql(crm_sync.attachments, text, text),
-    crm_sync._records_function_sql() from public;
+    crm_sync._row_of_record_sql(text), crm_sync._records_function_sql() from public;
+
+-- sql/crm_sync/05_capture/function_related.sql
+
+-- The text of the function that finds which rows of other tables a changed row affects.
+
+create or replace function crm_sync._related_function_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $sql$
+create or replace function crm_sync.%I(p_row_ids text[])
+returns table (route text, target_table text, row_id text)
+language plpgsql
+set search_path = pg_catalog, pg_temp set row_security = 'off'
+%s
+as %L;
+$sql$,
+        crm_sync._generated_name('related', p_table_name),
+        crm_sync._pins_sql(),
+        format(
+            $body$
+#variable_conflict use_column
+begin
+    return query
+%s;
+end;
+$body$,
+            string_agg(format(
+            $sql$    select distinct %L, %L, affected.row_id
+    from unnest(p_row_ids) as changed (row_id)
+    join %s as new on %s
+    cross join lateral (%s) as affected (row_id)$sql$,
+            related.route, related.target_table, p_table_name,
+            crm_sync._row_matches_sql(p_table_name::regclass, 'new', 'changed.row_id'), related.affected
+        ), e'\n    union all\n')))
+    from crm_sync.related_attachments as related
+    where related.table_name = p_table_name
+    having count(*) > 0;
+$$;
 
 -- sql/crm_sync/05_capture/left_out.sql
 
@@ -537,6 +617,28 @@ end;
 $$;
 
 -- sql/crm_sync/05_capture/recapture.sql
+
+-- Rows by their ids, as JSON, and their capture as the table's trigger would: for what capture missed, related changes,
+-- repair, backfill and dry runs.
+
+create or replace function crm_sync._rows(p_table_name text, p_row_ids text[])
+returns jsonb
+language plpgsql
+-- As capture reads rows.
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
+as $$
+declare
+    v_rows jsonb;
+begin
+    execute format(
+        'select coalesce(jsonb_agg(to_jsonb(this)), ''[]'')
+         from unnest($1) as ids (row_id) join %s as this on %s',
+        p_table_name, crm_sync._row_matches_sql(p_table_name::regclass, 'this', 'ids.row_id')
+    ) into v_rows using p_row_ids;
+    return v_rows;
+end;
+$$;
 
 create or replace function crm_sync._has_row(p_table_name text, p_row_id text)
 returns boolean
@@ -673,7 +775,7 @@ returns void
 language plpgsql
 -- As records are built.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
 as $$
 begin
     -- As a claim that sent nothing leaves it: in front of its key. What has no row there may have been moved to the table that
@@ -840,8 +942,9 @@ grant execute on function crm_sync._row_id(text, text) to crm_sync_reader, crm_s
 
 -- sql/crm_sync/06_dispatch/build_records.sql
 
--- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own:
--- a table that was changed under us holds up its own deliveries and no others.
+-- Builds the records of deliveries that are claimed for the first time. Each route and table has a block of its own: a table
+-- that was changed under us holds up its own deliveries and no others. And so does a row: where one's values are at fault the
+-- others are read without it.
 
 create or replace function crm_sync._build_records(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text, is_gone boolean)
@@ -863,23 +966,92 @@ begin
                 select deliveries.delivery_id, deliveries.record, deliveries.ordering_key, false
                 from crm_sync.deliveries
                 where deliveries.delivery_id = any (v_group.delivery_ids);
-            continue;
+        else
+            return query select * from crm_sync._read_records(v_group.table_name, v_group.route, v_group.delivery_ids);
         end if;
+    end loop;
+end;
+$$;
+
+create or replace function crm_sync._read_records(p_table_name text, p_route text, p_delivery_ids bigint[], p_max_failures int default 100)
+returns table (delivery_id bigint, record jsonb, ordering_key text, is_gone boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_from     int[] := array[1];
+    v_to       int[] := array[cardinality(p_delivery_ids)];
+    v_failures int := 0;
+    v_ids      bigint[];
+    v_first    int;
+    v_last     int;
+begin
+    -- What can not be read is taken in halves, the first ones first, until a row is alone; then, or after so many failures,
+    -- it waits.
+    while cardinality(v_from) > 0 loop
+        v_first := v_from[cardinality(v_from)];
+        v_last := v_to[cardinality(v_to)];
+        v_from := trim_array(v_from, 1);
+        v_to := trim_array(v_to, 1);
+        v_ids := p_delivery_ids[v_first:v_last];
         begin
-            perform crm_sync._require_in_place(v_group.table_name, v_group.route);
+            perform crm_sync._require_in_place(p_table_name, p_route);
             return query
                 select ids.delivery_id, built.record, built.ordering_key, built.delivery_id is null
-                from unnest(v_group.delivery_ids) as ids (delivery_id)
-                left join crm_sync._records(v_group.table_name, v_group.route, v_group.delivery_ids) as built
-                  on built.delivery_id = ids.delivery_id;
+                from unnest(v_ids) as ids (delivery_id)
+                left join crm_sync._records(p_table_name, p_route, v_ids) as built on built.delivery_id = ids.delivery_id;
         exception when others then
-            -- One wait for a locked table is enough, at a commit as in the tick.
-            if sqlstate = '55P03' then
-                perform set_config('lock_timeout', '1ms', true);
+            v_failures := v_failures + 1;
+            if v_last > v_first and v_failures < p_max_failures and crm_sync._is_about_a_row(sqlstate) then
+                v_from := v_from || (v_first + v_last) / 2 + 1 || v_first;
+                v_to := v_to || v_last || (v_first + v_last) / 2;
+            else
+                -- One wait for a locked table is enough, at a commit as in the tick.
+                if sqlstate = '55P03' then
+                    perform set_config('lock_timeout', '1ms', true);
+                end if;
+                perform crm_sync._note_fault('record of ' || p_route || ' from ' || p_table_name, sqlstate, sqlerrm);
             end if;
-            perform crm_sync._note_fault('record of ' || v_group.route || ' from ' || v_group.table_name, sqlstate, sqlerrm);
         end;
     end loop;
+end;
+$$;
+
+create or replace function crm_sync._is_about_a_row(p_sql_state text)
+returns boolean
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Too many rows, a value that is none, one that is refused, and what a function of the application raises.
+    select left(p_sql_state, 2) in ('21', '22', '23', 'P0')
+$$;
+
+comment on function crm_sync._read_records(text, text, bigint[], int) is
+    'The same for one table and route, read now. Where a row is at fault it alone is left out, unless more than so many readings fail.';
+
+comment on function crm_sync._is_about_a_row(text) is 'Whether an error is about the values of a row, so that others may be read.';
+
+revoke all on function crm_sync._build_records(bigint[]), crm_sync._read_records(text, text, bigint[], int),
+    crm_sync._is_about_a_row(text) from public;
+
+-- sql/crm_sync/06_dispatch/claim.sql
+
+create or replace function crm_sync._set_aside(p_judged crm_sync.judged[], p_now timestamptz)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm_sync.deliveries
+    set status = case when judged.verdict in ('unbuilt', 'key_changed') then 'pending' when judged.verdict = 'too_large' then 'dead' else 'cancelled' end,
+        last_error_code = case judged.verdict when 'unbuilt' then 'record_not_built' when 'key_changed' then deliveries.last_error_code else judged.verdict end,
+        next_attempt_at = case judged.verdict when 'unbuilt' then p_now + interval '1 minute' * (0.5 + random()) else deliveries.next_attempt_at end,
+        ordering_key = judged.ordering_key,
+        finished_at = case when judged.verdict not in ('unbuilt', 'key_changed') then p_now end,
+        is_parked = false
+    from unnest(p_judged) as judged
+    where deliveries.delivery_id = judged.delivery_id and judged.verdict <> 'sendable';
 end;
 $$;
 
@@ -1406,7 +1578,7 @@ language plpgsql
 security definer
 -- As records are built, or the same time would read as another value.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -1482,6 +1654,22 @@ begin
         p_attachment.route, crm_sync._row_id_sql(v_table, 'new'), p_attachment.table_name, p_attachment.table_name,
         v_changed, p_attachment.condition, v_is_state, v_compared,
         crm_sync._columns_sql(v_compared, 'new'), v_is_young, p_is_undecided);
+end;
+$$;
+
+create or replace function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_since timestamptz)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
+as $$
+declare
+    v_count bigint;
+begin
+    execute format('select count(*) from (%s) as undecided', crm_sync._missing_sql(p_attachment, true))
+    into v_count
+    using p_since, crm_sync._sure_since(p_attachment);
+    return v_count;
 end;
 $$;
 
@@ -1958,30 +2146,31 @@ declare
     v_concerns     jsonb;
     v_wants_person boolean;
 begin
-    -- While its receiver takes others; of one that takes nobody its breaker tells. What used up no attempt never goes dead:
-    -- it would wait, and keep its key waiting, unseen.
+    -- While its receiver takes others; of one that takes nobody its breaker tells. What used up no attempt never goes dead, nor
+    -- does what can not be read: it would wait, and keep its key waiting, unseen.
     select string_agg(format('%s of %s for %s (%s)', vain.count, vain.route, crm_sync._span(p_now - vain.oldest_at), vain.codes),
                       '; ' order by vain.route),
            jsonb_object_agg(vain.route, vain.count),
            bool_or(vain.wants_person)
     into v_vain, v_concerns, v_wants_person
     from (
-        select tried.route, count(*) as count, min(tried.claimed_at) as oldest_at, bool_or(tried.waits) as wants_person,
+        select tried.route, count(*) as count, min(tried.since) as oldest_at, bool_or(tried.waits) as wants_person,
                string_agg(distinct coalesce(tried.last_error_code, tried.last_outcome), ', ') as codes
         from (
-            select deliveries.*,
-                   deliveries.wait_count >= 3 and (deliveries.last_outcome = 'misconfigured' or deliveries.last_error_code = 'expired') as waits
+            select deliveries.*, coalesce(deliveries.claimed_at, deliveries.captured_at) as since,
+                   deliveries.claimed_at is null or deliveries.wait_count >= 3 and (deliveries.last_outcome = 'misconfigured' or deliveries.last_error_code = 'expired') as waits
             from crm_sync.deliveries
             where deliveries.status = 'pending' and not deliveries.is_parked
               and deliveries.destination in (select * from crm_sync._destinations_in_service())
+              and (deliveries.claimed_at is not null or deliveries.last_error_code = 'record_not_built')
         ) as tried
-        where tried.claimed_at < p_now - (select settings.backlog_age_limit from crm_sync.settings)
+        where tried.since < p_now - (select settings.backlog_age_limit from crm_sync.settings)
           and (tried.waits or tried.attempt_count >= 5)
         group by tried.route
     ) as vain;
     return crm_sync._finding(
         v_vain is null, 'nothing that was tried still waits for long', case when v_wants_person then 'error' else 'warning' end, v_vain,
-        'Which, and what was said: select delivery_id, route, row_id, last_status, last_error from crm_sync.delivery_log where status = ''pending'' and last_outcome is not null order by delivery_id; receiver_status_401, 403: the receiver''s key; 404, 405, 410: its URL, or it has no such endpoint; expired: the clocks of database and function differ; internal_error: the function''s log. They go on by themselves then; what waits behind one on its key is let through by select * from crm_sync.cancel(array[…]);',
+        'Which, and what was said: select delivery_id, route, row_id, last_status, last_error_code, last_error from crm_sync.delivery_log where status = ''pending'' and last_error_code is not null order by delivery_id; receiver_status_401, 403: the receiver''s key; 404, 405, 410: its URL, or it has no such endpoint; expired: the clocks of database and function differ; internal_error: the function''s log; record_not_built: its row can not be read, crm_sync.faults has why. They go on by themselves then; what waits behind one on its key is let through by select * from crm_sync.cancel(array[…]);',
         v_concerns,
         array(select routes.route from crm_sync.routes
               where routes.destination not in (select * from crm_sync._destinations_in_service())));
@@ -1989,7 +2178,7 @@ end;
 $$;
 
 comment on function crm_sync._check_tried_in_vain(timestamptz) is
-    'Check: nothing is tried again and again while its receiver takes others: three times with an answer that uses up no attempt (an error: it would wait for ever), or five that do (a warning).';
+    'Check: nothing is tried again and again while its receiver takes others: three times with an answer that uses up no attempt, or read in vain (an error: it would wait for ever), or five times with one that does (a warning).';
 
 revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signature(text), crm_sync._check_function(timestamptz),
     crm_sync._check_signature(), crm_sync._check_breakers(timestamptz), crm_sync._check_paused(),

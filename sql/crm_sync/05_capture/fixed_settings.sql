@@ -1,5 +1,6 @@
 -- How values become text, whatever the settings of the session that writes or of the tick that reads: one spelling, or what is
--- equal would count as changed.
+-- equal would count as changed. And what reads an application's tables says row_security = 'off' beside them: a row that a policy
+-- hides is no row that is gone, so it raises.
 
 create function crm_sync._pins_sql()
 returns text

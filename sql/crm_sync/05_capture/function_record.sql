@@ -14,7 +14,7 @@ begin
 create or replace function crm_sync.%I(p_delivery_ids bigint[])
 returns table (delivery_id bigint, record jsonb, ordering_key text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set row_security = 'off'
 %s
 as %L;
 $sql$,
@@ -42,8 +42,8 @@ declare
     v_joined text := coalesce(e'\n           || coalesce(' || p_attachment.joined || ', ''{}'')', '');
     v_record text := 'deliveries.record';
     v_key    text := 'deliveries.ordering_key';
-    v_source text := case when p_attachment.joined is null then '' else format(
-        'cross join lateral jsonb_populate_record(null::%s, deliveries.record) as this', p_table_name) end;
+    v_source text := case when p_attachment.joined is null then '' else
+        'cross join lateral ' || crm_sync._row_of_record_sql(p_table_name) end;
 begin
     if (select kind from crm_sync.routes where routes.route = p_attachment.route) = 'state' then
         v_record := format('(select to_jsonb(picked) from (select %s) as picked)',
@@ -60,6 +60,42 @@ begin
     %4$s
     where deliveries.delivery_id = any (%5$s)$sql$,
         v_record, v_joined, v_key, v_source, p_ids);
+end;
+$$;
+
+create function crm_sync._row_of_record_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_columns text;
+begin
+    -- A domain that is never null refuses the nulls of what the record does not have: its base type takes them.
+    with recursive types as (
+        select attributes.attnum, attributes.attname, attributes.atttypid as type, attributes.atttypmod as modifier, false as is_never_null
+        from pg_catalog.pg_attribute as attributes
+        where attributes.attrelid = p_table_name::regclass and attributes.attnum > 0 and not attributes.attisdropped
+        union all
+        select types.attnum, types.attname, domains.typbasetype, domains.typtypmod, types.is_never_null or domains.typnotnull
+        from types
+        join pg_catalog.pg_type as domains on domains.oid = types.type and domains.typtype = 'd'
+    ),
+    base_types as (
+        select distinct on (types.attnum) types.*, bool_or(types.is_never_null) over () as has_one
+        from types
+        left join pg_catalog.pg_type as kinds on kinds.oid = types.type
+        order by types.attnum, kinds.typtype = 'd'
+    )
+    select string_agg(format('%I %s', base_types.attname, format_type(base_types.type, base_types.modifier)), ', ' order by base_types.attnum)
+    into v_columns
+    from base_types
+    where base_types.has_one;
+    return case
+        when v_columns is null then format('jsonb_populate_record(null::%s, deliveries.record) as this', p_table_name)
+        else format('jsonb_to_record(deliveries.record) as this (%s)', v_columns)
+    end;
 end;
 $$;
 
@@ -106,6 +142,7 @@ comment on function crm_sync._records_function_sql() is 'SQL text of the functio
 comment on function crm_sync._record_function_sql(crm_sync.attachments) is 'SQL text of the function that builds the records of one table and route.';
 comment on function crm_sync._record_sql(crm_sync.attachments, text, text) is
     'SQL query: the records of deliveries, and the keys of what they tell, from the table of this name.';
+comment on function crm_sync._row_of_record_sql(text) is 'SQL from item "this": an event''s row again, as far as its record has it.';
 
 revoke all on function crm_sync._record_function_sql(crm_sync.attachments), crm_sync._record_sql(crm_sync.attachments, text, text),
-    crm_sync._records_function_sql() from public;
+    crm_sync._row_of_record_sql(text), crm_sync._records_function_sql() from public;

@@ -11,7 +11,7 @@ as $$
 create or replace function crm_sync.%I(p_row_ids text[])
 returns table (route text, target_table text, row_id text)
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set row_security = 'off'
 %s
 as %L;
 $sql$,

@@ -6,7 +6,7 @@ returns jsonb
 language plpgsql
 -- As capture reads rows.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
 as $$
 declare
     v_rows jsonb;

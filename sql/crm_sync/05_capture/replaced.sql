@@ -65,7 +65,7 @@ returns void
 language plpgsql
 -- As records are built.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
 as $$
 begin
     -- As a claim that sent nothing leaves it: in front of its key. What has no row there may have been moved to the table that

@@ -107,7 +107,7 @@ begin
     update crm_sync.deliveries
     set status = case when judged.verdict in ('unbuilt', 'key_changed') then 'pending' when judged.verdict = 'too_large' then 'dead' else 'cancelled' end,
         last_error_code = case judged.verdict when 'unbuilt' then 'record_not_built' when 'key_changed' then deliveries.last_error_code else judged.verdict end,
-        next_attempt_at = case judged.verdict when 'unbuilt' then p_now + interval '1 minute' else deliveries.next_attempt_at end,
+        next_attempt_at = case judged.verdict when 'unbuilt' then p_now + interval '1 minute' * (0.5 + random()) else deliveries.next_attempt_at end,
         ordering_key = judged.ordering_key,
         finished_at = case when judged.verdict not in ('unbuilt', 'key_changed') then p_now end,
         is_parked = false

@@ -7,7 +7,7 @@ language plpgsql
 security definer
 -- As records are built, or the same time would read as another value.
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
 as $$
 declare
     v_attachment crm_sync.attachments;
@@ -90,7 +90,7 @@ create function crm_sync._count_undecided(p_attachment crm_sync.attachments, p_s
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = '1'
-set bytea_output = 'hex' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set intervalstyle = 'postgres' set row_security = 'off'
 as $$
 declare
     v_count bigint;

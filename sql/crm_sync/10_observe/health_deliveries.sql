@@ -166,30 +166,31 @@ declare
     v_concerns     jsonb;
     v_wants_person boolean;
 begin
-    -- While its receiver takes others; of one that takes nobody its breaker tells. What used up no attempt never goes dead:
-    -- it would wait, and keep its key waiting, unseen.
+    -- While its receiver takes others; of one that takes nobody its breaker tells. What used up no attempt never goes dead, nor
+    -- does what can not be read: it would wait, and keep its key waiting, unseen.
     select string_agg(format('%s of %s for %s (%s)', vain.count, vain.route, crm_sync._span(p_now - vain.oldest_at), vain.codes),
                       '; ' order by vain.route),
            jsonb_object_agg(vain.route, vain.count),
            bool_or(vain.wants_person)
     into v_vain, v_concerns, v_wants_person
     from (
-        select tried.route, count(*) as count, min(tried.claimed_at) as oldest_at, bool_or(tried.waits) as wants_person,
+        select tried.route, count(*) as count, min(tried.since) as oldest_at, bool_or(tried.waits) as wants_person,
                string_agg(distinct coalesce(tried.last_error_code, tried.last_outcome), ', ') as codes
         from (
-            select deliveries.*,
-                   deliveries.wait_count >= 3 and (deliveries.last_outcome = 'misconfigured' or deliveries.last_error_code = 'expired') as waits
+            select deliveries.*, coalesce(deliveries.claimed_at, deliveries.captured_at) as since,
+                   deliveries.claimed_at is null or deliveries.wait_count >= 3 and (deliveries.last_outcome = 'misconfigured' or deliveries.last_error_code = 'expired') as waits
             from crm_sync.deliveries
             where deliveries.status = 'pending' and not deliveries.is_parked
               and deliveries.destination in (select * from crm_sync._destinations_in_service())
+              and (deliveries.claimed_at is not null or deliveries.last_error_code = 'record_not_built')
         ) as tried
-        where tried.claimed_at < p_now - (select settings.backlog_age_limit from crm_sync.settings)
+        where tried.since < p_now - (select settings.backlog_age_limit from crm_sync.settings)
           and (tried.waits or tried.attempt_count >= 5)
         group by tried.route
     ) as vain;
     return crm_sync._finding(
         v_vain is null, 'nothing that was tried still waits for long', case when v_wants_person then 'error' else 'warning' end, v_vain,
-        'Which, and what was said: select delivery_id, route, row_id, last_status, last_error from crm_sync.delivery_log where status = ''pending'' and last_outcome is not null order by delivery_id; receiver_status_401, 403: the receiver''s key; 404, 405, 410: its URL, or it has no such endpoint; expired: the clocks of database and function differ; internal_error: the function''s log. They go on by themselves then; what waits behind one on its key is let through by select * from crm_sync.cancel(array[…]);',
+        'Which, and what was said: select delivery_id, route, row_id, last_status, last_error_code, last_error from crm_sync.delivery_log where status = ''pending'' and last_error_code is not null order by delivery_id; receiver_status_401, 403: the receiver''s key; 404, 405, 410: its URL, or it has no such endpoint; expired: the clocks of database and function differ; internal_error: the function''s log; record_not_built: its row can not be read, crm_sync.faults has why. They go on by themselves then; what waits behind one on its key is let through by select * from crm_sync.cancel(array[…]);',
         v_concerns,
         array(select routes.route from crm_sync.routes
               where routes.destination not in (select * from crm_sync._destinations_in_service())));
@@ -362,7 +363,7 @@ comment on function crm_sync._check_breakers(timestamptz) is 'Check: no destinat
 comment on function crm_sync._check_paused() is 'Check: no destination is paused.';
 comment on function crm_sync._check_backlog(timestamptz) is 'Check: nothing that could leave is due for longer than settings.backlog_age_limit.';
 comment on function crm_sync._check_tried_in_vain(timestamptz) is
-    'Check: nothing is tried again and again while its receiver takes others: three times with an answer that uses up no attempt (an error: it would wait for ever), or five that do (a warning).';
+    'Check: nothing is tried again and again while its receiver takes others: three times with an answer that uses up no attempt, or read in vain (an error: it would wait for ever), or five times with one that does (a warning).';
 comment on function crm_sync._destinations_in_service() is 'Destinations to which something could leave now.';
 comment on function crm_sync._check_envelopes(timestamptz) is 'Check: nothing is under way for longer than its lease and a minute.';
 comment on function crm_sync._check_dead_letters() is 'Check: nothing is dead.';

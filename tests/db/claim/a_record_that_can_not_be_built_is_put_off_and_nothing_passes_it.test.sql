@@ -24,12 +24,15 @@ select results_eq(
     $$values ('request', 'pending', true, 'record_not_built', 0, false), ('payment_session', 'pending', false, null, 0, false),
              ('lead', 'in_flight', false, null, 0, true)$$,
     'put off for a minute, its key with it; other keys leave');
-select is((select next_attempt_at from crm_sync.deliveries where route = 'request' and captured_at >= now()), '2030-01-01 00:01:00+00'::timestamptz, 'exactly a minute');
+select ok(
+    (select next_attempt_at between '2030-01-01 00:00:30+00' and '2030-01-01 00:01:30+00'
+     from crm_sync.deliveries where route = 'request' and captured_at >= now()),
+    'a minute, more or less: several that can not be read meet others each time');
 select results_eq(
     'select place, sql_state from crm_sync.faults', $$values ('record of request from public.requests', '42883')$$, 'the fault names route and table');
 
 do $$ begin execute (select definition from built); end $$;
-select crm_sync.tick('2030-01-01 00:01:00+00');
+select crm_sync.tick('2030-01-01 00:01:30+00');
 select results_eq(
     $$select route, status, last_error_code from crm_sync.deliveries where captured_at >= now() and ordering_key like 'request:%' order by delivery_id$$,
     $$values ('request', 'in_flight', 'record_not_built'), ('payment_session', 'in_flight', null)$$, 'once mended both leave, in order');

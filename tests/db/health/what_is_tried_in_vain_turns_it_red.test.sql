@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(7);
+select plan(8);
 -- A system at work: started, ticking, pg_net's worker there, every check green.
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -40,6 +40,11 @@ set wait_count = 0, attempt_count = 5, last_outcome = 'retry', last_error_code =
 select is(pg_temp.red(), array['tried_in_vain warning'], 'and what would go dead one day turns it yellow');
 update crm_sync.deliveries set claimed_at = now() - interval '4 minutes' where attempt_count = 5;
 select is(pg_temp.red(), '{}', 'not before its time');
+
+update crm_sync.deliveries
+set attempt_count = 0, claimed_at = null, last_outcome = null, last_error_code = 'record_not_built', captured_at = now() - interval '6 minutes'
+where attempt_count = 5;
+select is(pg_temp.red(), array['tried_in_vain error'], 'also what can not be read');
 
 select * from finish();
 rollback;

@@ -23,7 +23,7 @@ const onProject = (key: string, ...args: string[]) =>
 test("health says what the database says", async () => {
   const { exitCode, stdout } = await onProject(gateway.serviceRoleKey, "health", "--all", "--json");
   const checks = JSON.parse(stdout);
-  expect(checks).toHaveLength(25);
+  expect(checks).toHaveLength(26);
   expect(checks).toContainEqual(expect.objectContaining({ check_name: "running", level: "error" }));
   expect(exitCode).toBe(1);
 });
