@@ -28,8 +28,17 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_replaced regclass := crm_sync._replaced_table(p_table_name, p_route);
+    v_replaced regclass;
 begin
+    -- At each claim: mostly one look says that all is as it was.
+    if not exists (
+        select from crm_sync.attachments
+        where attachments.table_name = p_table_name and attachments.route = p_route
+          and attachments.attached_table <> to_regclass(p_table_name)
+    ) then
+        return;
+    end if;
+    v_replaced := crm_sync._replaced_table(p_table_name, p_route);
     if v_replaced is not null then
         raise exception '% was attached when % was called so', p_table_name, crm_sync._table_name(v_replaced)
             using errcode = 'CS051', hint = 'select crm_sync.reattach();';
