@@ -28,6 +28,9 @@ alter table crm_sync.settings
 -- What our own code could not do is no secret: health() tells it, and sends its readers to it.
 drop policy if exists faults_are_for_the_owner_alone on crm_sync.faults;
 
+-- A tick looks at no more corrections than it has time for: the function takes a number and a time.
+drop function if exists crm_sync._capture_related();
+
 -- Done by hand, SHA-256 e1a9b290fbd58eacd02b5b5d0e6b1718b5970de561f886c83926f94daf28100e: create table crm_sync.settings (
 
 -- Done by hand, SHA-256 7dcf3240eaef37539456b472a510155a23982cca3580c7fbbe7b649c15ffdb5a: create table crm_sync.routes (
@@ -77,6 +80,11 @@ grant select on crm_sync.faults to crm_sync_reader, crm_sync_operator;
 
 create policy readers_see_faults on crm_sync.faults
     for select to crm_sync_reader, crm_sync_operator using (true);
+
+-- sql/crm_sync/04_ledger/related_changes.sql
+
+comment on column crm_sync.related_changes.horizon is
+    '0 from the first look to the second, then the id of that tick. Transactions older than this may have read the row before its change; not looked at again until all have ended.';
 
 -- sql/crm_sync/05_capture/attach.sql
 
@@ -1261,6 +1269,75 @@ revoke all on function crm_sync._settle(crm_sync.settlement[], timestamptz), crm
     crm_sync._first_attempt_at(crm_sync.deliveries),
     crm_sync._judge(crm_sync.deliveries, crm_sync.destinations, crm_sync.settlement, timestamptz),
     crm_sync._note_delivered(bigint[], timestamptz), crm_sync._after_settle(bigint[], timestamptz) from public;
+
+-- sql/crm_sync/08_reconcile/related.sql
+
+-- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit: at first
+-- sight and in the tick after that, for the rows visible then; and once every transaction that was running then has ended, for
+-- rows that such a transaction wrote and dispatched while the change was still invisible to it. They are older than the second
+-- tick, but not than what the first look's snapshot had seen end: that tick's own id is the horizon, and until all older ones
+-- have ended nothing is looked at. The oldest first, and no more than a tick has time for.
+
+create or replace function crm_sync._capture_related(p_limit int default 1000, p_for interval default '0.5 seconds')
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_change record;
+    v_count  int := 0;
+    v_until  timestamptz := clock_timestamp() + p_for;
+begin
+    if not exists (select from crm_sync.related_changes) then
+        return 0;
+    end if;
+    for v_change in
+        with due as (
+            select noted.*,
+                   coalesce(case when noted.horizon = '0' then pg_current_xact_id() else noted.horizon end, '0') as next_horizon
+            from crm_sync.related_changes as noted
+            where coalesce(noted.horizon, '0') <= pg_snapshot_xmin(pg_current_snapshot())
+            order by noted.related_change_id
+            limit p_limit
+            -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
+            for update skip locked
+        )
+        select changes.table_name,
+               changes.next_horizon,
+               changes.next_horizon between '1' and pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               array_agg(distinct changes.row_id) as row_ids,
+               changes.changed_in,
+               max(changes.changed_at) as changed_at,
+               array_agg(changes.related_change_id) as ids
+        from due as changes
+        group by changes.table_name, changes.next_horizon, changes.changed_in
+        order by min(changes.related_change_id)
+    loop
+        -- In a block each: one table that was changed under us holds up no other.
+        begin
+            v_count := v_count + crm_sync._capture_affected(
+                v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
+            delete from crm_sync.related_changes as changes
+            where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+            update crm_sync.related_changes as changes set horizon = v_change.next_horizon
+            where not v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+        exception when others then
+            perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
+            -- Behind all others, or a thousand such would be all that a tick looks at.
+            update crm_sync.related_changes as changes set related_change_id = default
+            where changes.related_change_id = any (v_change.ids);
+        end;
+        exit when clock_timestamp() >= v_until;
+    end loop;
+    return v_count;
+end;
+$$;
+
+comment on function crm_sync._capture_related(int, interval) is
+    'Captures the effect of related changes, oldest first: of so many, and until so much time is over, of one transaction''s in any case; returns how many deliveries. Part of the tick.';
+
+revoke all on function crm_sync._capture_related(int, interval), crm_sync._capture_affected(text, text[], xid8, timestamptz),
+    crm_sync._reads_change(text, text, text, xid8, timestamptz) from public;
 
 -- sql/crm_sync/09_operate/backfill.sql
 

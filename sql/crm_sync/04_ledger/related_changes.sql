@@ -15,7 +15,7 @@ alter table crm_sync.related_changes enable row level security;
 comment on table crm_sync.related_changes is 'Changed rows whose effect on rows of other tables the tick has still to capture.';
 comment on column crm_sync.related_changes.changed_in is 'The transaction of the change: whoever claimed with a snapshot that sees it has read the row as changed.';
 comment on column crm_sync.related_changes.horizon is
-    '0 from the first look to the next tick, then that one''s id. Transactions older than this may have read the row before its change; looked at once more when all have ended.';
+    '0 from the first look to the second, then the id of that tick. Transactions older than this may have read the row before its change; not looked at again until all have ended.';
 
 create policy related_changes_are_for_the_owner_alone on crm_sync.related_changes
     using (false);

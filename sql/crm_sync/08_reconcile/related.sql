@@ -1,37 +1,43 @@
--- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit.
--- Twice: at first sight, for the rows visible then; and once every transaction that was running then has ended, for rows
--- that such a transaction wrote and dispatched while the change was still invisible to it. They are older than the next
--- tick, but not than what the first look's snapshot had seen end: the next tick's own id is the horizon.
+-- Captures what a change of one table means for rows of another (a customer's for their requests), after its commit: at first
+-- sight and in the tick after that, for the rows visible then; and once every transaction that was running then has ended, for
+-- rows that such a transaction wrote and dispatched while the change was still invisible to it. They are older than the second
+-- tick, but not than what the first look's snapshot had seen end: that tick's own id is the horizon, and until all older ones
+-- have ended nothing is looked at. The oldest first, and no more than a tick has time for.
 
-create function crm_sync._capture_related()
+create function crm_sync._capture_related(p_limit int default 1000, p_for interval default '0.5 seconds')
 returns int
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_ids    bigint[];
     v_change record;
     v_count  int := 0;
+    v_until  timestamptz := clock_timestamp() + p_for;
 begin
     if not exists (select from crm_sync.related_changes) then
         return 0;
     end if;
-    -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
-    v_ids := array(select noted.related_change_id from crm_sync.related_changes as noted for update skip locked);
-    update crm_sync.related_changes as changes
-    set horizon = case when changes.horizon is null then '0' else pg_current_xact_id() end
-    where changes.related_change_id = any (v_ids) and (changes.horizon is null or changes.horizon = '0');
-
     for v_change in
+        with due as (
+            select noted.*,
+                   coalesce(case when noted.horizon = '0' then pg_current_xact_id() else noted.horizon end, '0') as next_horizon
+            from crm_sync.related_changes as noted
+            where coalesce(noted.horizon, '0') <= pg_snapshot_xmin(pg_current_snapshot())
+            order by noted.related_change_id
+            limit p_limit
+            -- What an operator is erasing is left for a later tick: captured meanwhile it would be told after all.
+            for update skip locked
+        )
         select changes.table_name,
-               changes.horizon between '1' and pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
+               changes.next_horizon,
+               changes.next_horizon between '1' and pg_snapshot_xmin(pg_current_snapshot()) as is_last_look,
                array_agg(distinct changes.row_id) as row_ids,
                changes.changed_in,
                max(changes.changed_at) as changed_at,
                array_agg(changes.related_change_id) as ids
-        from crm_sync.related_changes as changes
-        where changes.related_change_id = any (v_ids)
-        group by changes.table_name, is_last_look, changes.changed_in
+        from due as changes
+        group by changes.table_name, changes.next_horizon, changes.changed_in
+        order by min(changes.related_change_id)
     loop
         -- In a block each: one table that was changed under us holds up no other.
         begin
@@ -39,9 +45,15 @@ begin
                 v_change.table_name, v_change.row_ids, v_change.changed_in, v_change.changed_at);
             delete from crm_sync.related_changes as changes
             where v_change.is_last_look and changes.related_change_id = any (v_change.ids);
+            update crm_sync.related_changes as changes set horizon = v_change.next_horizon
+            where not v_change.is_last_look and changes.related_change_id = any (v_change.ids);
         exception when others then
             perform crm_sync._note_fault('changes of ' || v_change.table_name, sqlstate, sqlerrm);
+            -- Behind all others, or a thousand such would be all that a tick looks at.
+            update crm_sync.related_changes as changes set related_change_id = default
+            where changes.related_change_id = any (v_change.ids);
         end;
+        exit when clock_timestamp() >= v_until;
     end loop;
     return v_count;
 end;
@@ -111,9 +123,10 @@ begin
 end;
 $$;
 
-comment on function crm_sync._capture_related() is 'Captures the effect of related changes; returns how many deliveries. Part of the tick.';
+comment on function crm_sync._capture_related(int, interval) is
+    'Captures the effect of related changes, oldest first: of so many, and until so much time is over, of one transaction''s in any case; returns how many deliveries. Part of the tick.';
 comment on function crm_sync._capture_affected(text, text[], xid8, timestamptz) is 'Captures the rows of other tables that these rows affect, unless a delivery will read them anyway.';
 comment on function crm_sync._reads_change(text, text, text, xid8, timestamptz) is 'Whether a delivery of this row and route has still to read it, has read it with that transaction''s change, whatever became of it, or was given up since.';
 
-revoke all on function crm_sync._capture_related(), crm_sync._capture_affected(text, text[], xid8, timestamptz),
+revoke all on function crm_sync._capture_related(int, interval), crm_sync._capture_affected(text, text[], xid8, timestamptz),
     crm_sync._reads_change(text, text, text, xid8, timestamptz) from public;

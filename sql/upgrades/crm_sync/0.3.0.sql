@@ -22,3 +22,6 @@ alter table crm_sync.settings
 
 -- What our own code could not do is no secret: health() tells it, and sends its readers to it.
 drop policy if exists faults_are_for_the_owner_alone on crm_sync.faults;
+
+-- A tick looks at no more corrections than it has time for: the function takes a number and a time.
+drop function if exists crm_sync._capture_related();
