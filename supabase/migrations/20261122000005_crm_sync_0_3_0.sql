@@ -2297,6 +2297,109 @@ revoke all on function crm_sync._function_complaint(), crm_sync._is_about_signat
     crm_sync._check_dead_letters(), crm_sync._check_silence(timestamptz),
     crm_sync._route_gaps(timestamptz, int), crm_sync._check_alerts(timestamptz) from public;
 
+-- sql/crm_sync/10_observe/health_platform.sql
+
+create or replace function crm_sync._check_cron_runs(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failing  text;
+    v_concerns jsonb;
+begin
+    select string_agg(format('%s, last %s', jobs.jobname, crm_sync._ago(last.start_time, p_now)), '; ' order by jobs.jobname),
+           jsonb_object_agg(jobs.jobname, null)
+    into v_failing, v_concerns
+    from cron.job as jobs
+    cross join lateral (
+        select runs.start_time
+        from cron.job_run_details as runs
+        where runs.jobid = jobs.jobid and runs.status = 'failed'
+        order by runs.runid desc
+        limit 1
+    ) as last
+    where jobs.jobname in (select wanted.job from crm_sync._wanted_jobs() as wanted) and crm_sync._runs_fail(jobs.jobid, p_now);
+    return crm_sync._finding(
+        v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
+        'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;', v_concerns);
+end;
+$$;
+
+create or replace function crm_sync._runs_fail(p_jobid bigint, p_now timestamptz)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_statuses  text[];
+    v_oldest_at timestamptz;
+begin
+    select array_agg(runs.status order by runs.runid desc), min(coalesce(runs.end_time, runs.start_time))
+    into v_statuses, v_oldest_at
+    from (
+        select * from cron.job_run_details as ever
+        where ever.jobid = p_jobid and ever.status in ('succeeded', 'failed', 'running')
+        order by ever.runid desc
+        limit 4
+    ) as runs;
+    -- One that goes on may take a minute, and came after the one that failed; after three it is likely to be the fourth. Within
+    -- the hour for which purge() keeps what succeeded: before that there may have been one between them.
+    return coalesce(
+        v_statuses[1] = 'failed'
+            or (v_statuses = '{running,failed,failed,failed}' and v_oldest_at > p_now - interval '1 hour'),
+        false);
+end;
+$$;
+
+create or replace function crm_sync._check_tick(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_job   record;
+    v_last  timestamptz;
+    v_limit interval;
+begin
+    select jobs.jobid, jobs.schedule into v_job from cron.job as jobs where jobs.jobname = 'crm_sync_tick' and jobs.active limit 1;
+    if v_job.jobid is null then
+        return row('ok', 'not scheduled: see cron_jobs', null, null, '{""}')::crm_sync.finding;
+    end if;
+    v_limit := case when v_job.schedule ~ 'second' then interval '1 minute' else interval '15 minutes' end;
+    -- While requests are under way one run ticks again and again, each time in a transaction of its own.
+    select greatest(runs.start_time, sessions.xact_start) into v_last
+    from cron.job_run_details as runs
+    left join pg_stat_activity as sessions
+      on sessions.pid = runs.job_pid and runs.status = 'running' and sessions.backend_start <= runs.start_time
+    -- One that is still connecting has not begun.
+    where runs.jobid = v_job.jobid and runs.status <> 'failed' and runs.start_time is not null
+      and (runs.status = 'succeeded' or not crm_sync._runs_fail(v_job.jobid, p_now))
+    order by runs.runid desc
+    limit 1;
+    if v_last is null and current_setting('cron.log_run', true) = 'off' then
+        return row('unknown', 'pg_cron keeps no history (cron.log_run = off)', 'cron.log_run = on', null, null)::crm_sync.finding;
+    end if;
+    return crm_sync._finding(
+        coalesce(v_last, (select max(operations.operated_at) from crm_sync.operations where operations.action = 'start')) > p_now - v_limit,
+        case when v_last is null then 'started, the first tick is to come' else 'last tick ' || crm_sync._ago(v_last, p_now) end, 'error',
+        'last tick ' || crm_sync._ago(v_last, p_now),
+        'Is pg_cron at work? select * from cron.job_run_details order by runid desc limit 5; does a tick hang? select pid, wait_event, query from pg_stat_activity where query like ''%crm_sync.tick%''; by hand: select * from crm_sync.tick();');
+end;
+$$;
+
+comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed, nor the last three before one that goes on.';
+
+comment on function crm_sync._runs_fail(bigint, timestamptz) is 'Whether the last run of a job failed, or the last three before one that goes on.';
+
+revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(), crm_sync._check_secrets(),
+    crm_sync._check_pg_net_worker(), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._runs_fail(bigint, timestamptz), crm_sync._check_cron_history(int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_restored_copy() from public;
+
 -- sql/crm_sync/10_observe/health_tables.sql
 
 revoke all on function crm_sync._check_triggers(), crm_sync._wrong_triggers(), crm_sync._check_columns(),

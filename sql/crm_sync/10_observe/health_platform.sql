@@ -139,17 +139,43 @@ begin
     into v_failing, v_concerns
     from cron.job as jobs
     cross join lateral (
-        select runs.status, runs.start_time
+        select runs.start_time
         from cron.job_run_details as runs
-        -- A run that goes on may take a minute, and came after the one that failed.
-        where runs.jobid = jobs.jobid and runs.status in ('succeeded', 'failed', 'running')
+        where runs.jobid = jobs.jobid and runs.status = 'failed'
         order by runs.runid desc
         limit 1
     ) as last
-    where jobs.jobname in (select wanted.job from crm_sync._wanted_jobs() as wanted) and last.status = 'failed';
+    where jobs.jobname in (select wanted.job from crm_sync._wanted_jobs() as wanted) and crm_sync._runs_fail(jobs.jobid, p_now);
     return crm_sync._finding(
         v_failing is null, 'no last run failed', 'error', 'the last run failed: ' || v_failing,
         'select command, return_message, start_time from cron.job_run_details where status = ''failed'' order by runid desc limit 10;', v_concerns);
+end;
+$$;
+
+create function crm_sync._runs_fail(p_jobid bigint, p_now timestamptz)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_statuses  text[];
+    v_oldest_at timestamptz;
+begin
+    select array_agg(runs.status order by runs.runid desc), min(coalesce(runs.end_time, runs.start_time))
+    into v_statuses, v_oldest_at
+    from (
+        select * from cron.job_run_details as ever
+        where ever.jobid = p_jobid and ever.status in ('succeeded', 'failed', 'running')
+        order by ever.runid desc
+        limit 4
+    ) as runs;
+    -- One that goes on may take a minute, and came after the one that failed; after three it is likely to be the fourth. Within
+    -- the hour for which purge() keeps what succeeded: before that there may have been one between them.
+    return coalesce(
+        v_statuses[1] = 'failed'
+            or (v_statuses = '{running,failed,failed,failed}' and v_oldest_at > p_now - interval '1 hour'),
+        false);
 end;
 $$;
 
@@ -192,6 +218,7 @@ begin
       on sessions.pid = runs.job_pid and runs.status = 'running' and sessions.backend_start <= runs.start_time
     -- One that is still connecting has not begun.
     where runs.jobid = v_job.jobid and runs.status <> 'failed' and runs.start_time is not null
+      and (runs.status = 'succeeded' or not crm_sync._runs_fail(v_job.jobid, p_now))
     order by runs.runid desc
     limit 1;
     if v_last is null and current_setting('cron.log_run', true) = 'off' then
@@ -224,12 +251,13 @@ comment on function crm_sync._check_secrets() is 'Check: Vault holds what dispat
 comment on function crm_sync._check_pg_net_worker() is 'Check: pg_net''s worker runs.';
 comment on function crm_sync._check_pg_net_queue(timestamptz) is 'Check: our requests do not wait in pg_net for more than 30 s.';
 comment on function crm_sync._check_cron_jobs() is 'Check: our jobs are scheduled as this release wants them, and active.';
-comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed.';
+comment on function crm_sync._check_cron_runs(timestamptz) is 'Check: the last run of none of them failed, nor the last three before one that goes on.';
+comment on function crm_sync._runs_fail(bigint, timestamptz) is 'Whether the last run of a job failed, or the last three before one that goes on.';
 comment on function crm_sync._check_cron_history(int) is 'Check: pg_cron''s history, which nobody else purges, stays small.';
 comment on function crm_sync._check_tick(timestamptz) is 'Check: the tick ran within the last minute (15 where it is not scheduled by seconds).';
 comment on function crm_sync._check_restored_copy() is 'Check: server, timeline and database are those of the last start().';
 
 revoke all on function crm_sync._check_running(timestamptz), crm_sync._check_platform(), crm_sync._check_secrets(),
     crm_sync._check_pg_net_worker(), crm_sync._check_pg_net_queue(timestamptz), crm_sync._check_cron_jobs(),
-    crm_sync._check_cron_runs(timestamptz), crm_sync._check_cron_history(int), crm_sync._check_tick(timestamptz),
+    crm_sync._check_cron_runs(timestamptz), crm_sync._runs_fail(bigint, timestamptz), crm_sync._check_cron_history(int), crm_sync._check_tick(timestamptz),
     crm_sync._check_restored_copy() from public;
