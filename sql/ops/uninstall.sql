@@ -23,7 +23,7 @@ begin
     -- The history is the longest work, so before anything is locked; by command, for jobs that are gone, too.
     if to_regclass('cron.job_run_details') is not null then
         delete from cron.job_run_details as runs
-        where runs.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'select crm\_sync.%']);
+        where runs.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'do $crm\_sync$%', 'select crm\_sync.%']);
     end if;
 
     -- From here on nobody writes, so that what is counted is all there is. Shorter than deadlock_timeout: we give way.

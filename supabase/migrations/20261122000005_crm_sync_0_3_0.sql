@@ -2001,6 +2001,46 @@ $$;
 comment on function crm_sync.erase_person(text, text, boolean, text) is
     'Empties the records of every delivery that tells of whoever has this email or this phone, and cancels those that wait, as erase() does for one row. Counts only, and says so (CS061), unless told p_count_only => false. The application''s own rows it leaves alone; what a receiver was told it keeps. Returns the rows found. Safe to repeat. Role: crm_sync_operator. Errors: CS026 neither email nor phone, or a phone of fewer than six digits, CS051 a table was renamed since it was attached.';
 
+-- sql/crm_sync/09_operate/purge.sql
+
+-- Retention: records go first, the trace without personal data later. In batches, each a transaction of its own, so that no run
+-- locks or bloats much, and one after the other until none is full or ten minutes have passed.
+
+create or replace function crm_sync._purge_command()
+returns text
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return crm_sync._under_read_committed(
+        'purge', 'loop exit when not crm_sync._purge_again(); commit and chain; end loop;');
+end;
+$$;
+
+create or replace function crm_sync._purge_cron_runs(p_before timestamptz, p_batch int)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count int;
+begin
+    -- pg_cron leaves a row for each run and never removes one, of a run that a crash has ended without end_time; failed runs
+    -- stay a day for health().
+    delete from cron.job_run_details as runs
+    where runs.runid in (
+        select old.runid
+        from cron.job_run_details as old
+        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'do $crm\_sync$%', 'select crm\_sync.%'])
+          and coalesce(old.end_time, old.start_time) < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
+        limit p_batch
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$$;
+
 -- sql/crm_sync/09_operate/redeliver.sql
 
 -- More attempts of the same delivery, under its old key. A state that no receiver has seen is read from its row again; what
@@ -2494,10 +2534,62 @@ $$;
 comment on function crm_sync.trace(regclass, text) is
     'What happened to a row, in order of time: captured, each attempt with outcome, status and error, waits or how it ended, and each operator''s call. Of a row whose values others tell of (a customer), theirs, as long as it is there: of one that is gone, its own alone. Changes nothing; no personal data. Roles: crm_sync_reader, crm_sync_operator. Errors: CS023 nothing is captured from this table, CS056 its key can not be that. No rows: nothing of this row was ever captured.';
 
+-- sql/crm_sync/11_schedule/jobs.sql
+
+-- What start() gives pg_cron to do. health() compares it with what pg_cron has, and an upgrade brings that up to date.
+
+create or replace function crm_sync._wanted_jobs(p_every text default null)
+returns table (job text, schedule text, command text)
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    values ('crm_sync_tick', p_every, crm_sync._tick_command()),
+           ('crm_sync_wake', '*/10 * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync._wake_forgotten_keys();')),
+           ('crm_sync_alert', '* * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.alert();')),
+           ('crm_sync_purge', '17 * * * *', crm_sync._purge_command()),
+           ('crm_sync_repair', '43 4 * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.repair_missing();'));
+end;
+$$;
+
+create or replace function crm_sync._under_read_committed(p_tag text, p_statements text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Elsewhere the tick would not see what it waited for, and the others might end the application's transactions, or be ended
+    -- by them. Behind a commit: a block has begun its first transaction with a snapshot, after which none can be set.
+    select format('do $%1$s$ begin commit; set transaction isolation level read committed; %2$s end $%1$s$', p_tag, p_statements);
+$$;
+
+comment on function crm_sync._under_read_committed(text, text) is 'A command that runs these statements of PL/pgSQL under read committed, whatever the default of the database or the role; one that commits does so with "and chain".';
+
+revoke all on function crm_sync._wanted_jobs(text), crm_sync._under_read_committed(text, text), crm_sync._schedule(text),
+    crm_sync._unschedule(), crm_sync._finish_upgrade() from public;
+
 -- sql/crm_sync/11_schedule/start_stop.sql
 
 comment on function crm_sync.stop() is
     'Nothing leaves any more: no tick, no dispatch at commit, our requests still in pg_net''s queue are taken back; without pg_net, or where another session holds what they carry, they stay in flight, and are sent again later. A transaction that was just dispatching when it looked still posts at its commit: called again, it takes that back, too, unless pg_net has it by then. Capture goes on; start() sends what was captured. Waits for a tick that is running, and for whoever changes the settings; for no other operator. Safe to repeat. Role: owner.';
+
+-- sql/crm_sync/11_schedule/tick_again.sql
+
+-- While requests are under way, pg_cron's one run ticks again and again, each tick a transaction of its own: a quiet site has
+-- one tick an interval, a busy one waits neither for pg_cron nor for a new session's plans. The loop is the scheduled command
+-- itself (_tick_command): a procedure that commits could not pin its search_path.
+
+create or replace function crm_sync._tick_command()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select crm_sync._under_read_committed(
+        'tick', 'loop perform crm_sync.tick(); commit and chain; exit when not crm_sync._shall_tick_again(); end loop;')
+$$;
 
 -- sql/crm_sync/12_dashboard/definers.sql
 

@@ -3,11 +3,14 @@
 
 create function crm_sync._purge_command()
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select 'do $purge$ begin loop exit when not crm_sync._purge_again(); commit; end loop; end $purge$'
+begin
+    return crm_sync._under_read_committed(
+        'purge', 'loop exit when not crm_sync._purge_again(); commit and chain; end loop;');
+end;
 $$;
 
 create function crm_sync._purge_again(p_batch int default 5000, p_for interval default '10 minutes')
@@ -141,7 +144,7 @@ begin
     where runs.runid in (
         select old.runid
         from cron.job_run_details as old
-        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'select crm\_sync.%'])
+        where old.command like any (array['do $tick$%crm\_sync.tick()%', 'do $purge$%crm\_sync.\_purge%', 'do $crm\_sync$%', 'select crm\_sync.%'])
           and coalesce(old.end_time, old.start_time) < case when old.status = 'succeeded' then p_before else p_before - interval '1 day' end
         limit p_batch
     );

@@ -9,11 +9,22 @@ as $$
 begin
     return query
     values ('crm_sync_tick', p_every, crm_sync._tick_command()),
-           ('crm_sync_wake', '*/10 * * * *', 'select crm_sync._wake_forgotten_keys()'),
-           ('crm_sync_alert', '* * * * *', 'select crm_sync.alert()'),
+           ('crm_sync_wake', '*/10 * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync._wake_forgotten_keys();')),
+           ('crm_sync_alert', '* * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.alert();')),
            ('crm_sync_purge', '17 * * * *', crm_sync._purge_command()),
-           ('crm_sync_repair', '43 4 * * *', 'select crm_sync.repair_missing()');
+           ('crm_sync_repair', '43 4 * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.repair_missing();'));
 end;
+$$;
+
+create function crm_sync._under_read_committed(p_tag text, p_statements text)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Elsewhere the tick would not see what it waited for, and the others might end the application's transactions, or be ended
+    -- by them. Behind a commit: a block has begun its first transaction with a snapshot, after which none can be set.
+    select format('do $%1$s$ begin commit; set transaction isolation level read committed; %2$s end $%1$s$', p_tag, p_statements);
 $$;
 
 create function crm_sync._schedule(p_every text)
@@ -82,8 +93,10 @@ end;
 $$;
 
 comment on function crm_sync._wanted_jobs(text) is 'The jobs of this release; the tick''s schedule is the caller''s.';
+comment on function crm_sync._under_read_committed(text, text) is 'A command that runs these statements of PL/pgSQL under read committed, whatever the default of the database or the role; one that commits does so with "and chain".';
 comment on function crm_sync._schedule(text) is 'Gives pg_cron the jobs of this release, the tick as often as said, in place of those that it has.';
 comment on function crm_sync._unschedule() is 'Removes the jobs of ours that are there.';
 comment on function crm_sync._finish_upgrade() is 'Makes generated functions, and what the scheduled jobs do, those of this release. A table that can not be attached anew is noted as a fault. Safe to repeat. Role: owner.';
 
-revoke all on function crm_sync._wanted_jobs(text), crm_sync._schedule(text), crm_sync._unschedule(), crm_sync._finish_upgrade() from public;
+revoke all on function crm_sync._wanted_jobs(text), crm_sync._under_read_committed(text, text), crm_sync._schedule(text),
+    crm_sync._unschedule(), crm_sync._finish_upgrade() from public;

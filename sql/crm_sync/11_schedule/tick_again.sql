@@ -8,7 +8,8 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select 'do $tick$ begin loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(); end loop; end $tick$'
+    select crm_sync._under_read_committed(
+        'tick', 'loop perform crm_sync.tick(); commit and chain; exit when not crm_sync._shall_tick_again(); end loop;')
 $$;
 
 create function crm_sync._shall_tick_again(p_for interval default '1 minute', p_pause interval default '0.25 seconds')

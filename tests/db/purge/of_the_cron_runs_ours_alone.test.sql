@@ -1,6 +1,6 @@
 begin;
 set local search_path = public, extensions;
-select plan(1);
+select plan(2);
 update crm_sync.settings set is_running = true;
 delete from vault.secrets where name in ('crm_sync_function_url', 'crm_sync_signing_secret');
 do $$
@@ -23,6 +23,13 @@ select crm_sync.purge('2040-06-01');
 select is(
     (select array_agg(-runid order by -runid) from cron.job_run_details where runid < 0), array[2, 4, 6, 7, 8]::bigint[],
     'after an hour; what failed is kept for a day');
+
+insert into cron.job_run_details (jobid, runid, command, status, end_time)
+select 1, -100 - row_number() over (), command, 'succeeded', '2040-06-01'::timestamptz - interval '61 minutes' from crm_sync._wanted_jobs();
+select crm_sync.purge('2040-06-01');
+select is_empty(
+    $$select command from cron.job_run_details where runid < 0 and command in (select command from crm_sync._wanted_jobs()) and status = 'succeeded'$$,
+    'of each of our jobs');
 
 select * from finish();
 rollback;

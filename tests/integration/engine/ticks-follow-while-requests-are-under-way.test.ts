@@ -24,7 +24,7 @@ it("what comes while a request is under way leaves, though nobody ticks again", 
 it("ends after its time", async () => {
   const { first, second } = await openTwoSessions();
   await insertLeads(second, "ada@example.test");
-  await first.query(ticking("'1 second'"));
+  await first.query(await ticking(second, "'1 second'"));
   expect(await statuses(second)).toEqual(["in_flight"]);
 });
 
@@ -39,7 +39,7 @@ it("ends by itself before statement_timeout ends it", async () => {
 it("ends when everything is stopped, and ticks no more", async () => {
   const { first, second } = await openTwoSessions();
   await insertLeads(second, "ada@example.test");
-  const ended = first.query(ticking("'1 hour', '2 seconds'"));
+  const ended = first.query(await ticking(second, "'1 hour', '2 seconds'"));
   await expect.poll(() => statuses(second), SOON).toEqual(["in_flight"]);
   await second.query("update crm_sync.settings set is_running = false");
   await loseAll({ first, second });
@@ -70,10 +70,8 @@ it("a hanging tick is not taken for one that goes on", async () => {
 });
 
 /** What pg_cron runs, with other times. */
-function ticking(times: string): string {
-  return `do $tick$ begin
-    loop perform crm_sync.tick(); commit; exit when not crm_sync._shall_tick_again(${times}); end loop;
-  end $tick$`;
+async function ticking(client: TwoSessions["first"], times: string): Promise<string> {
+  return (await scheduled(client)).replace("_again()", `_again(${times})`);
 }
 
 async function scheduled(client: TwoSessions["first"]): Promise<string> {

@@ -19,7 +19,7 @@ it("nothing of ours, and everything of theirs", async () => {
   await client.query(LEAD);
   await client.query("commit");
   await client.query(
-    "insert into cron.job_run_details (runid, jobid, command) values (1, 1, crm_sync._tick_command()), (2, 1, 'select theirs()')",
+    "insert into cron.job_run_details (runid, jobid, command) select 0, 1, 'select theirs()' union all select row_number() over (), 1, command from crm_sync._wanted_jobs()",
   );
   await expect(client.query(UNINSTALL)).rejects.toMatchObject({ message: "crm-sync is running" });
   await client.query("select crm_sync.stop()");
