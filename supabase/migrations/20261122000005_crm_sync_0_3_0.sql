@@ -74,7 +74,34 @@ comment on column crm_sync.routes.last_delivered_at is
 comment on column crm_sync.attachments.attached_table is
     'The table that bore the name at the last attach() or reattach(), whatever it is called now; null: not known. A dump holds its name, not its oid.';
 
+-- sql/crm_sync/04_ledger/capture_failures.sql
+
+comment on table crm_sync.capture_failures is
+    'Changes that capture could not write, or left to the tick under serializable; the tick captures them as soon as it can. Holds personal data until then.';
+
 -- sql/crm_sync/04_ledger/faults.sql
+
+create or replace function crm_sync._note_fault(p_place text, p_sql_state text, p_message text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
+as $$
+begin
+    insert into crm_sync.faults (place, sql_state, detail)
+    select p_place, p_sql_state, crm_sync._harmless_message(p_sql_state, p_message)
+    -- Under serializable whoever looks here fails another's commit.
+    where current_setting('transaction_isolation') = 'serializable' or not exists (
+        select from crm_sync.faults as known
+        where known.place = p_place
+          and known.noticed_at > clock_timestamp() - interval '1 minute'
+          and known.sql_state = p_sql_state
+    );
+exception when others then
+    raise log 'crm-sync: fault in % (SQLSTATE %) could not be stored (SQLSTATE %)', p_place, p_sql_state, sqlstate;
+end;
+$$;
+
+comment on function crm_sync._note_fault(text, text, text) is 'Stores a caught error, never raises; at most one row a minute for each place and SQLSTATE, but under serializable.';
 
 grant select on crm_sync.faults to crm_sync_reader, crm_sync_operator;
 
@@ -329,7 +356,7 @@ begin
     end if;
     if tg_table_name <> %6$L or tg_table_schema <> %7$L then
         perform crm_sync._refuse_former_name(%8$L, tg_relid);
-    end if;
+    end if;%9$s
     if v_left_out is not null then%5$s
         return null;
     end if;
@@ -349,9 +376,75 @@ $body$,
             coalesce(crm_sync._related_sql(p_table_name), ''),
             crm_sync._capture_handler_sql(p_table_name),
             crm_sync._leave_out_sql(p_table_name),
-            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name));
+            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name,
+            crm_sync._leave_to_tick_sql(p_table_name)));
 end;
 $$;
+
+create or replace function crm_sync._capture_handler_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format(
+        $sql$    begin
+        if sqlstate = '55P03' then
+            perform set_config('crm_sync.has_waited', 'yes', true);
+        end if;
+%s    exception when others then
+        begin
+            perform nextval('crm_sync.unstored_changes');
+        exception when others then
+            null;
+        end;
+        raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %L, sqlstate;
+    end;
+$sql$,
+        crm_sync._store_changes_sql(p_table_name, 'sqlstate', 'sqlerrm'), p_table_name);
+end;
+$$;
+
+create or replace function crm_sync._store_changes_sql(
+    p_table_name text, p_sql_state text, p_message text, p_inserted_if text default 'true', p_updated_if text default 'true'
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
+    return format(
+        $sql$        if tg_op = 'INSERT' then
+            perform crm_sync._capture_failed(
+                case %3$s when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
+                null,
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
+                %3$s, %4$s, v_left_out, tg_relid)
+            where %5$s;
+        else
+            perform crm_sync._capture_failed(
+                case %3$s when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
+                (select jsonb_agg(to_jsonb(old)) from old_rows as old),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
+                %3$s, %4$s, v_left_out, tg_relid)
+            where %6$s;
+        end if;
+$sql$,
+        p_table_name, crm_sync._row_id_sql(p_table_name::regclass, 'new'), p_sql_state, p_message, p_inserted_if, p_updated_if);
+end;
+$$;
+
+comment on function crm_sync._store_changes_sql(text, text, text, text, text) is
+    'Its statement, and that for serializable: stores the changes for the tick, for a reason given as SQL, if conditions given as SQL hold.';
+
+revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
+    crm_sync._insert_fired_sql(text, text, text, text), crm_sync._capture_handler_sql(text),
+    crm_sync._store_changes_sql(text, text, text, text, text) from public;
 
 -- sql/crm_sync/05_capture/function_record.sql
 
@@ -566,12 +659,45 @@ begin
 end;
 $$;
 
+create or replace function crm_sync._note_left_out(p_table_name text, p_count int)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_line bigint := nullif(current_setting('crm_sync.capture_off_line', true), '')::bigint;
+begin
+    -- One line a transaction. What comes from an origin is told by the ledger alone: it comes all day.
+    if current_setting('crm_sync.capture', true) is distinct from 'off' then
+        return;
+    end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+        -- To find the transaction's line again would be a read: a line a statement.
+        perform crm_sync._note_operation('capture_off', jsonb_build_object(p_table_name, coalesce(p_count, 0)), coalesce(p_count, 0));
+        return;
+    end if;
+    if v_line is null then
+        perform crm_sync._note_operation('capture_off', '{}', 0);
+        v_line := currval(pg_get_serial_sequence('crm_sync.operations', 'operation_id'));
+        perform set_config('crm_sync.capture_off_line', v_line::text, true);
+    end if;
+    update crm_sync.operations
+    set affected_count = operations.affected_count + coalesce(p_count, 0),
+        arguments = operations.arguments || jsonb_build_object(
+            p_table_name, coalesce((operations.arguments ->> p_table_name)::int, 0) + coalesce(p_count, 0))
+    where operations.operation_id = v_line;
+end;
+$$;
+
 comment on function crm_sync._destinations_left_out() is
     'To whom this transaction''s changes are not sent: all while crm_sync.capture is off, the one that crm_sync.origin names; null: everything is sent. Who may not switch capture off, or misspells either, is warned once a transaction.';
 
 comment on function crm_sync._is_capture_off() is 'Whether crm_sync.capture says off, in any spelling of a switch. Doubts CS063 what is none.';
 
 comment on function crm_sync._doubt(text, text, text, text) is 'Warns the writer, and notes it in crm_sync.faults: what was meant to stay here is sent.';
+
+comment on function crm_sync._note_left_out(text, int) is
+    'Counts in the transaction''s line in crm_sync.operations what was left out while capture was off. Under serializable in a line a statement; of what the tick captures, its rows.';
 
 revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
     crm_sync._is_capture_off(), crm_sync._doubt(text, text, text, text), crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),
@@ -956,6 +1082,88 @@ revoke all on function crm_sync._row_id(text, text), crm_sync._row_ids(text, tex
     crm_sync._is_known_row(text, text), crm_sync._key_in_words(regclass) from public;
 
 grant execute on function crm_sync._row_id(text, text) to crm_sync_reader, crm_sync_operator;
+
+-- sql/crm_sync/05_capture/serializable.sql
+
+-- Under serializable, what capture reads and others insert into makes a commit end in 40001, after every exception block of
+-- ours. So where it would read (the ledger, an event's row, what a condition asks for) it stores the changes as the handler
+-- does, and the tick, which runs under read committed, captures them as they were. Nothing leaves at such a commit anyway.
+
+create or replace function crm_sync._leave_to_tick_sql(p_table_name text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not crm_sync._capture_reads(p_table_name) then
+        return '';
+    end if;
+    return format(
+        $sql$
+    if current_setting('transaction_isolation') = 'serializable' then
+%s        if v_left_out is not null then
+            perform crm_sync._note_left_out(%L, (select count(*)::int from new_rows));
+        end if;
+        return null;
+    end if;$sql$,
+        crm_sync._store_changes_sql(
+            p_table_name, '''CS064''', '''written under serializable: the next tick captures it''',
+            'exists (select from new_rows)',
+            format('exists (select from new_rows as new left join old_rows as old on %s where %s)',
+                   crm_sync._same_row_sql(p_table_name::regclass), crm_sync._may_fire_sql(p_table_name))),
+        p_table_name);
+end;
+$$;
+
+create or replace function crm_sync._capture_reads(p_table_name text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Functions of others can only be called by their schema here. A transition looks for the row's last delivery.
+    return exists (
+        select from crm_sync.attachments
+        join crm_sync.routes on routes.route = attachments.route
+        where attachments.table_name = p_table_name
+          and (routes.kind = 'event'
+               or attachments.transition <> 'true'
+               or replace(concat_ws(' ', attachments.condition, attachments.ordering_key), 'crm_sync.is_present(', '')
+                   ~* '\m(select|table)\M|\.\s*("[^"]+"|\w+)\s*\(')
+    );
+end;
+$$;
+
+create or replace function crm_sync._may_fire_sql(p_table_name text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select string_agg(distinct part, ' or ')
+    from (
+        select format('old.%I is null', keys.column_name) as part from crm_sync._primary_key(p_table_name::regclass) as keys
+        union all
+        select crm_sync._changed_sql(p_table_name::regclass, attachments.watched)
+        from crm_sync.attachments
+        where attachments.table_name = p_table_name
+        union all
+        select crm_sync._changed_sql(p_table_name::regclass, related.watched)
+        from crm_sync.related_attachments as related
+        where related.table_name = p_table_name
+    ) as parts;
+$$;
+
+comment on function crm_sync._leave_to_tick_sql(text) is
+    'The part of a capture function that runs under serializable: stores for the tick what may fire; empty where capture reads nothing.';
+
+comment on function crm_sync._capture_reads(text) is 'Whether the capture of a table reads what serializable transactions may write.';
+
+comment on function crm_sync._may_fire_sql(text) is 'SQL boolean over old and new: a watched column differs, or the row is new; the rest fires nothing.';
+
+revoke all on function crm_sync._leave_to_tick_sql(text), crm_sync._capture_reads(text), crm_sync._may_fire_sql(text) from public;
 
 -- sql/crm_sync/06_dispatch/build_records.sql
 

@@ -1,5 +1,5 @@
--- What capture could not write: the changes of one statement, kept until the tick has captured them.
--- Called by the exception block of every generated capture function; the application's write goes on.
+-- What capture could not write, or leaves to the tick under serializable (CS064): the changes of one statement, kept until
+-- the tick has captured them. Called by the generated capture functions; the application's write goes on.
 
 create table crm_sync.capture_failures (
     capture_failure_id  bigint       generated always as identity primary key,
@@ -51,7 +51,7 @@ end;
 $$;
 
 comment on table crm_sync.capture_failures is
-    'Changes that capture could not write; the tick captures them as soon as it can. Holds personal data until then.';
+    'Changes that capture could not write, or left to the tick under serializable; the tick captures them as soon as it can. Holds personal data until then.';
 comment on column crm_sync.capture_failures.new_rows is 'The changed rows, as the statement left them; whole, because a condition may use any column.';
 comment on column crm_sync.capture_failures.left_out is 'Destinations that are not told, by crm_sync.capture or crm_sync.origin of the transaction; null: all are.';
 comment on column crm_sync.capture_failures.left_out_as is 'Under which error code their deliveries are cancelled: capture_off, from_origin.';

@@ -37,7 +37,7 @@ begin
     end if;
     if tg_table_name <> %6$L or tg_table_schema <> %7$L then
         perform crm_sync._refuse_former_name(%8$L, tg_relid);
-    end if;
+    end if;%9$s
     if v_left_out is not null then%5$s
         return null;
     end if;
@@ -57,7 +57,8 @@ $body$,
             coalesce(crm_sync._related_sql(p_table_name), ''),
             crm_sync._capture_handler_sql(p_table_name),
             crm_sync._leave_out_sql(p_table_name),
-            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name));
+            (parse_ident(p_table_name))[2], (parse_ident(p_table_name))[1], p_table_name,
+            crm_sync._leave_to_tick_sql(p_table_name)));
 end;
 $$;
 
@@ -107,40 +108,55 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_row_ids text := crm_sync._row_id_sql(p_table_name::regclass, 'new');
 begin
-    -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
     return format(
         $sql$    begin
         if sqlstate = '55P03' then
             perform set_config('crm_sync.has_waited', 'yes', true);
         end if;
-        if tg_op = 'INSERT' then
-            perform crm_sync._capture_failed(
-                case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
-                null,
-                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
-                (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm, v_left_out, tg_relid);
-        else
-            perform crm_sync._capture_failed(
-                case sqlstate when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
-                (select jsonb_agg(to_jsonb(old)) from old_rows as old),
-                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
-                (select array_agg(%2$s) from new_rows as new),
-                sqlstate, sqlerrm, v_left_out, tg_relid);
-        end if;
-    exception when others then
+%s    exception when others then
         begin
             perform nextval('crm_sync.unstored_changes');
         exception when others then
             null;
         end;
-        raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %1$L, sqlstate;
+        raise log 'crm-sync: a change of %% was missed by capture (SQLSTATE %%)', %L, sqlstate;
     end;
 $sql$,
-        p_table_name, v_row_ids);
+        crm_sync._store_changes_sql(p_table_name, 'sqlstate', 'sqlerrm'), p_table_name);
+end;
+$$;
+
+create function crm_sync._store_changes_sql(
+    p_table_name text, p_sql_state text, p_message text, p_inserted_if text default 'true', p_updated_if text default 'true'
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- to_jsonb works whatever has happened to the columns; the whole row, because conditions may use any of it.
+    return format(
+        $sql$        if tg_op = 'INSERT' then
+            perform crm_sync._capture_failed(
+                case %3$s when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
+                null,
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
+                %3$s, %4$s, v_left_out, tg_relid)
+            where %5$s;
+        else
+            perform crm_sync._capture_failed(
+                case %3$s when 'CS051' then crm_sync._table_name(tg_relid) else %1$L end, tg_op,
+                (select jsonb_agg(to_jsonb(old)) from old_rows as old),
+                (select jsonb_agg(to_jsonb(new)) from new_rows as new),
+                (select array_agg(%2$s) from new_rows as new),
+                %3$s, %4$s, v_left_out, tg_relid)
+            where %6$s;
+        end if;
+$sql$,
+        p_table_name, crm_sync._row_id_sql(p_table_name::regclass, 'new'), p_sql_state, p_message, p_inserted_if, p_updated_if);
 end;
 $$;
 
@@ -149,6 +165,9 @@ comment on function crm_sync._insert_deliveries_sql(text, text) is 'The statemen
 comment on function crm_sync._insert_fired_sql(text, text, text, text) is
     'An insert into the ledger of what an INSERT or an UPDATE has fired, with further columns and their values.';
 comment on function crm_sync._capture_handler_sql(text) is 'The exception handler of a capture function: the changes go to capture_failures.';
+comment on function crm_sync._store_changes_sql(text, text, text, text, text) is
+    'Its statement, and that for serializable: stores the changes for the tick, for a reason given as SQL, if conditions given as SQL hold.';
 
 revoke all on function crm_sync._capture_function_sql(text), crm_sync._insert_deliveries_sql(text, text),
-    crm_sync._insert_fired_sql(text, text, text, text), crm_sync._capture_handler_sql(text) from public;
+    crm_sync._insert_fired_sql(text, text, text, text), crm_sync._capture_handler_sql(text),
+    crm_sync._store_changes_sql(text, text, text, text, text) from public;

@@ -151,6 +151,11 @@ begin
     if current_setting('crm_sync.capture', true) is distinct from 'off' then
         return;
     end if;
+    if current_setting('transaction_isolation') = 'serializable' then
+        -- To find the transaction's line again would be a read: a line a statement.
+        perform crm_sync._note_operation('capture_off', jsonb_build_object(p_table_name, coalesce(p_count, 0)), coalesce(p_count, 0));
+        return;
+    end if;
     if v_line is null then
         perform crm_sync._note_operation('capture_off', '{}', 0);
         v_line := currval(pg_get_serial_sequence('crm_sync.operations', 'operation_id'));
@@ -174,7 +179,8 @@ comment on function crm_sync._may_leave_out(text) is 'Whether a role may switch 
 comment on function crm_sync._has_related_outside(text, text[]) is 'Whether a change of this table is a change of rows that are sent to others than these.';
 comment on function crm_sync._leave_out(bigint[], text[], text) is
     'The same for deliveries that the tick has just captured, as capture could not write them then; no others.';
-comment on function crm_sync._note_left_out(text, int) is 'Counts in the transaction''s line in crm_sync.operations what was left out while capture was off.';
+comment on function crm_sync._note_left_out(text, int) is
+    'Counts in the transaction''s line in crm_sync.operations what was left out while capture was off. Under serializable in a line a statement; of what the tick captures, its rows.';
 
 revoke all on function crm_sync._leave_out_sql(text), crm_sync._insert_left_out_sql(text, text), crm_sync._destinations_left_out(),
     crm_sync._is_capture_off(), crm_sync._doubt(text, text, text, text), crm_sync._may_leave_out(text), crm_sync._has_related_outside(text, text[]),

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { type Harness, startHarness } from "./harness.ts";
-import { LEAD } from "./rows.ts";
+import { type Harness, type Row, startHarness } from "./harness.ts";
+import { CUSTOMER, LEAD, ORDER, REQUEST } from "./rows.ts";
 
 let harness: Harness;
 let superuser: pg.Client | null = null;
@@ -247,3 +247,39 @@ test.each(["repeatable read", "serializable"])(
     expect(await harness.settled(id)).toMatchObject([{ status: "delivered" }]);
   },
 );
+
+test("serializable transactions of distinct rows all commit, and each row is delivered", async () => {
+  const EVENTS: ["orders" | "payments", Row][] = [
+    ["orders", { ...ORDER, status: "confirmed" }],
+    ["payments", { stripe_session_id: "cs_1", amount: 100, request_id: await insertRequest() }],
+  ];
+  const ids: string[] = [];
+  for (const [table, row] of Array.from({ length: 5 }, () => EVENTS).flat()) {
+    const sessions = await openSessions(8);
+    // All have written before the first one commits.
+    await Promise.all(sessions.map((db) => db.query("begin isolation level serializable")));
+    ids.push(...(await Promise.all(sessions.map((db) => harness.insert(table, row, db)))));
+    const ended = await Promise.allSettled(sessions.map((db) => db.query("commit")));
+    await Promise.all(sessions.map((db) => db.end()));
+    expect(ended.filter(({ status }) => status === "rejected")).toEqual([]);
+  }
+  await expect.poll(() => missedRows(), { timeout: 20_000 }).toEqual([]);
+  const delivered = await harness.settled(...ids);
+  expect(delivered.map(({ status }) => status)).toEqual(ids.map(() => "delivered"));
+  expect(delivered.map(({ row_id }) => row_id).sort()).toEqual(ids.sort());
+});
+
+async function insertRequest(): Promise<string> {
+  const customer_id = await harness.insert("customers", CUSTOMER);
+  return harness.insert("requests", { ...REQUEST, customer_id });
+}
+
+function openSessions(count: number): Promise<pg.Client[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const session = new pg.Client({ connectionString: harness.backend.url });
+      await session.connect();
+      return session;
+    }),
+  );
+}
