@@ -2456,6 +2456,37 @@ revoke all on function crm_sync.health(timestamptz), crm_sync._mend_for(text, na
 
 -- sql/crm_sync/10_observe/health_capture.sql
 
+-- The checks of health() on what capture missed: changes that it could not write, or not even store, rows without a delivery,
+-- and errors that our own code caught.
+
+create or replace function crm_sync._check_capture_failures(p_now timestamptz)
+returns crm_sync.finding
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_failed record;
+begin
+    select count(*) as count, min(failures.failed_at) as oldest_at,
+           string_agg(distinct format('%s (SQLSTATE %s)', failures.table_name, failures.sql_state), ', ') as tables,
+           min(failures.detail) as detail
+    into v_failed
+    from crm_sync.capture_failures as failures
+    -- What was left to the tick on purpose is in time until then.
+    where failures.sql_state <> 'CS064'
+       or failures.failed_at < p_now - (select settings.backlog_age_limit from crm_sync.settings);
+    return crm_sync._finding(
+        v_failed.count = 0, 'none', 'error',
+        format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
+               crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. Written under serializable (CS064): see the check "tick". A table that was renamed: select crm_sync.reattach(); A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
+        jsonb_build_object('', v_failed.count));
+end;
+$$;
+
+comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured, but what was written under serializable, for settings.backlog_age_limit.';
+
 revoke all on function crm_sync._check_capture_failures(timestamptz), crm_sync._check_unstored_changes(),
     crm_sync._check_missing_rows(timestamptz), crm_sync._check_faults(timestamptz) from public;
 

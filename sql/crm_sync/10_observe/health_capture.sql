@@ -14,12 +14,15 @@ begin
            string_agg(distinct format('%s (SQLSTATE %s)', failures.table_name, failures.sql_state), ', ') as tables,
            min(failures.detail) as detail
     into v_failed
-    from crm_sync.capture_failures as failures;
+    from crm_sync.capture_failures as failures
+    -- What was left to the tick on purpose is in time until then.
+    where failures.sql_state <> 'CS064'
+       or failures.failed_at < p_now - (select settings.backlog_age_limit from crm_sync.settings);
     return crm_sync._finding(
         v_failed.count = 0, 'none', 'error',
         format('%s statements wait to be captured, the oldest for %s: %s', v_failed.count,
                crm_sync._span(p_now - v_failed.oldest_at), concat_ws(': ', v_failed.tables, v_failed.detail)),
-        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. A table that was renamed: select crm_sync.reattach(); A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
+        'They are kept and captured by the tick once the cause is gone; a table that was changed: see the check "columns". A lock (55P03) ends by itself. Written under serializable (CS064): see the check "tick". A table that was renamed: select crm_sync.reattach(); A table that was detached (CS038): attach it again, or give them up: delete from crm_sync.capture_failures where table_name = …;',
         jsonb_build_object('', v_failed.count));
 end;
 $$;
@@ -105,7 +108,7 @@ begin
 end;
 $$;
 
-comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured.';
+comment on function crm_sync._check_capture_failures(timestamptz) is 'Check: nothing waits to be captured, but what was written under serializable, for settings.backlog_age_limit.';
 comment on function crm_sync._check_unstored_changes() is 'Check: every change could at least be stored.';
 comment on function crm_sync._check_missing_rows(timestamptz) is 'Check: find_missing() finds nothing of the last day, in the tables where it is quick.';
 comment on function crm_sync._check_faults(timestamptz) is 'Check: our own code caught no error in ten minutes.';
