@@ -76,6 +76,35 @@ comment on column crm_sync.attachments.attached_table is
 
 -- sql/crm_sync/04_ledger/capture_failures.sql
 
+create or replace function crm_sync._capture_failed(
+    p_table_name text, p_operation text, p_old_rows jsonb, p_new_rows jsonb, p_row_ids text[],
+    p_sql_state text, p_message text, p_left_out text[], p_table_oid oid
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp set lock_timeout = '20ms'
+as $$
+begin
+    insert into crm_sync.capture_failures (
+        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, left_out, left_out_as, table_oid
+    )
+    values (
+        p_table_name, p_operation, p_row_ids, coalesce(p_old_rows, '[]'), coalesce(p_new_rows, '[]'),
+        p_sql_state, crm_sync._harmless_message(p_sql_state, p_message), p_left_out,
+        case
+            when p_left_out is null then null
+            -- As the transaction spells it: what capture made of that is rolled back here.
+            when crm_sync._is_capture_off() then 'capture_off'
+            else 'from_origin'
+        end,
+        p_table_oid
+    );
+exception when others then
+    perform nextval('crm_sync.unstored_changes');
+    raise log 'crm-sync: rows of % missed by capture (SQLSTATE %) and not stored (SQLSTATE %)', p_table_name, p_sql_state, sqlstate;
+end;
+$$;
+
 comment on table crm_sync.capture_failures is
     'Changes that capture could not write, or left to the tick under serializable; the tick captures them as soon as it can. Holds personal data until then.';
 

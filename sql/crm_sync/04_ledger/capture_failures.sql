@@ -39,7 +39,8 @@ begin
         p_sql_state, crm_sync._harmless_message(p_sql_state, p_message), p_left_out,
         case
             when p_left_out is null then null
-            when current_setting('crm_sync.capture', true) = 'off' then 'capture_off'
+            -- As the transaction spells it: what capture made of that is rolled back here.
+            when crm_sync._is_capture_off() then 'capture_off'
             else 'from_origin'
         end,
         p_table_oid

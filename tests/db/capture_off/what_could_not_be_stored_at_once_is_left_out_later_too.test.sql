@@ -4,7 +4,7 @@ select plan(3);
 update crm_sync.settings set is_running = false;
 
 alter table crm_sync.deliveries add constraint the_ledger_is_broken check (route <> 'lead') not valid;
-set local crm_sync.capture = 'off';
+set local crm_sync.capture = 'OFF';
 insert into leads (email) values ('ada@example.test');
 alter table crm_sync.deliveries drop constraint the_ledger_is_broken;
 alter table leads rename to contacts;
