@@ -24,7 +24,7 @@ begin
                 end if;
                 return 7;
             end $body$;
-        $sql$, v_step, case when v_step <> 'capture_related' then 'p_now timestamptz' end);
+        $sql$, v_step, case when v_step = 'capture_related' then 'p_limit int default 0, p_for interval default null' else 'p_now timestamptz' end);
     end loop;
 end $$;
 create temp table seen (broken text, affected int[]);
