@@ -6,7 +6,7 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select '0.3.0'
+    select '0.3.1'
 $$;
 
 comment on function crm_sync.version() is 'The installed release of crm-sync. Roles: crm_sync_reader, crm_sync_operator.';

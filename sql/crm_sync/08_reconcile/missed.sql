@@ -1,5 +1,6 @@
 -- Captures what capture could not write, from the changes that its handler stored. In a block each: one table that was
--- changed under us holds up no other.
+-- changed under us holds up no other. And no row the others of its statement: where one's values are at fault the statement
+-- is taken apart, in halves, until it stands alone.
 
 create function crm_sync._capture_missed(p_now timestamptz)
 returns int
@@ -36,6 +37,9 @@ begin
             where failures.capture_failure_id = v_failure.capture_failure_id;
             v_count := v_count + 1;
         exception when others then
+            if crm_sync._is_about_a_row(sqlstate) and crm_sync._take_apart(v_failure) then
+                continue;
+            end if;
             update crm_sync.capture_failures as failures
             set retry_count = failures.retry_count + 1,
                 next_retry_at = p_now + least(interval '2 seconds' * power(2, least(failures.retry_count, 10)), interval '5 minutes'),
@@ -49,6 +53,66 @@ begin
 end;
 $$;
 
+create function crm_sync._take_apart(p_failure crm_sync.capture_failures, p_max_parts int default 200)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_middle int := jsonb_array_length(p_failure.new_rows) / 2;
+    v_half   crm_sync.capture_failures;
+begin
+    -- Where many rows are at fault it is not they: then it waits as it is.
+    if v_middle = 0
+       or (select count(*) from crm_sync.capture_failures as failures where failures.table_name = p_failure.table_name) >= p_max_parts
+    then
+        return false;
+    end if;
+    v_half := crm_sync._rows_between(p_failure, v_middle + 1, v_middle * 2 + 1);
+    insert into crm_sync.capture_failures (
+        table_name, operation, row_ids, old_rows, new_rows, sql_state, detail, retry_count, next_retry_at, failed_at,
+        left_out, left_out_as, table_oid
+    )
+    select v_half.table_name, v_half.operation, v_half.row_ids, v_half.old_rows, v_half.new_rows, v_half.sql_state, v_half.detail,
+           v_half.retry_count, v_half.next_retry_at, v_half.failed_at, v_half.left_out, v_half.left_out_as, v_half.table_oid;
+    v_half := crm_sync._rows_between(p_failure, 1, v_middle);
+    update crm_sync.capture_failures as failures
+    set row_ids = v_half.row_ids, old_rows = v_half.old_rows, new_rows = v_half.new_rows
+    where failures.capture_failure_id = p_failure.capture_failure_id;
+    return true;
+end;
+$$;
+
+create function crm_sync._rows_between(p_failure crm_sync.capture_failures, p_from int, p_to int)
+returns crm_sync.capture_failures
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_key text[] := array(select keys.column_name from crm_sync._primary_key(p_failure.table_name::regclass) as keys);
+begin
+    p_failure.row_ids := p_failure.row_ids[p_from:p_to];
+    p_failure.new_rows := (
+        select jsonb_agg(rows.value order by rows.place)
+        from jsonb_array_elements(p_failure.new_rows) with ordinality as rows (value, place)
+        where rows.place between p_from and p_to
+    );
+    p_failure.old_rows := (
+        select coalesce(jsonb_agg(rows.value), '[]')
+        from jsonb_array_elements(p_failure.old_rows) as rows (value)
+        where crm_sync._pick(rows.value, v_key) in (
+            select crm_sync._pick(taken.value, v_key) from jsonb_array_elements(p_failure.new_rows) as taken (value)
+        )
+    );
+    return p_failure;
+end;
+$$;
+
+comment on function crm_sync._take_apart(crm_sync.capture_failures, int) is
+    'Makes of a stored statement two, of half its rows each, both due as it is; false: it is of one row, or so many wait already.';
+comment on function crm_sync._rows_between(crm_sync.capture_failures, int, int) is 'A stored statement with some of its rows alone, by their places, as they were and as they are.';
 comment on function crm_sync._capture_missed(timestamptz) is 'Captures stored changes, oldest first; returns how many statements. One that fails again waits, longer each time, 5 minutes at most. Part of the tick.';
 
-revoke all on function crm_sync._capture_missed(timestamptz) from public;
+revoke all on function crm_sync._capture_missed(timestamptz), crm_sync._take_apart(crm_sync.capture_failures, int),
+    crm_sync._rows_between(crm_sync.capture_failures, int, int) from public;
