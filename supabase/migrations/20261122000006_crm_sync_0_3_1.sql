@@ -16,6 +16,51 @@ as $$
     select '0.3.1'
 $$;
 
+-- sql/crm_sync/07_retry/mended.sql
+
+create or replace function crm_sync._look_for_mended(p_now timestamptz default clock_timestamp())
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._recapture_mended(array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.status = 'dead' and deliveries.finished_at > p_now - interval '1 day'
+    ));
+end;
+$$;
+
+create or replace function crm_sync._recapture_if_changed(p_table_name text, p_row_id text, p_route text, p_told jsonb)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
+begin
+    -- No row, no columns to compare, or the same values: nothing was mended. As text: a record may hold 42 as "42". The ledger
+    -- is asked after the row was read: who has mended it since, and was captured, is seen.
+    if v_rows -> 0 is not null and exists (
+        select from jsonb_each_text(p_told) as told where v_rows -> 0 ->> told.key is distinct from told.value
+    ) and crm_sync._last_is_dead(p_table_name, p_row_id, p_route) then
+        perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows, array[p_route]);
+    end if;
+exception when others then
+    perform crm_sync._note_fault('mended row of ' || p_table_name, sqlstate, sqlerrm);
+end;
+$$;
+
+comment on function crm_sync._look_for_mended(timestamptz) is
+    'The same for what went dead within a day. Scheduled by start(), every ten minutes. Safe to repeat: what it fires is the row''s last delivery then.';
+
+comment on function crm_sync._recapture_if_changed(text, text, text, jsonb) is
+    'Fires a route for a row if one of these values has changed, its last delivery is dead, and its condition holds; never raises.';
+
+revoke all on function crm_sync._recapture_mended(bigint[]), crm_sync._look_for_mended(timestamptz),
+    crm_sync._recapture_if_changed(text, text, text, jsonb),
+    crm_sync._pick(jsonb, text[]) from public;
+
 -- sql/crm_sync/08_reconcile/missed.sql
 
 -- Captures what capture could not write, from the changes that its handler stored. In a block each: one table that was
@@ -136,5 +181,26 @@ comment on function crm_sync._rows_between(crm_sync.capture_failures, int, int) 
 
 revoke all on function crm_sync._capture_missed(timestamptz), crm_sync._take_apart(crm_sync.capture_failures, int),
     crm_sync._rows_between(crm_sync.capture_failures, int, int) from public;
+
+-- sql/crm_sync/11_schedule/jobs.sql
+
+-- What start() gives pg_cron to do. health() compares it with what pg_cron has, and an upgrade brings that up to date.
+
+create or replace function crm_sync._wanted_jobs(p_every text default null)
+returns table (job text, schedule text, command text)
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    values ('crm_sync_tick', p_every, crm_sync._tick_command()),
+           ('crm_sync_wake', '*/10 * * * *', crm_sync._under_read_committed(
+               'crm_sync', 'perform crm_sync._wake_forgotten_keys(); perform crm_sync._look_for_mended();')),
+           ('crm_sync_alert', '* * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.alert();')),
+           ('crm_sync_purge', '17 * * * *', crm_sync._purge_command()),
+           ('crm_sync_repair', '43 4 * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.repair_missing();'));
+end;
+$$;
 
 select crm_sync._finish_upgrade();

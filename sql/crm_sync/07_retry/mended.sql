@@ -1,5 +1,6 @@
 -- A row is mended by changing it once its delivery is dead. Here for those that were mended a moment earlier, while the
--- delivery that was to go dead was still under way: nothing fires a route whose transition lies in the past.
+-- delivery that was to go dead was still under way: nothing fires a route whose transition lies in the past. Looked for when
+-- it goes dead, and for a day after: the transaction that mended the row may have ended later.
 
 create function crm_sync._recapture_mended(p_delivery_ids bigint[])
 returns void
@@ -25,6 +26,19 @@ begin
 end;
 $$;
 
+create function crm_sync._look_for_mended(p_now timestamptz default clock_timestamp())
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform crm_sync._recapture_mended(array(
+        select deliveries.delivery_id from crm_sync.deliveries
+        where deliveries.status = 'dead' and deliveries.finished_at > p_now - interval '1 day'
+    ));
+end;
+$$;
+
 create function crm_sync._recapture_if_changed(p_table_name text, p_row_id text, p_route text, p_told jsonb)
 returns void
 language plpgsql
@@ -33,10 +47,11 @@ as $$
 declare
     v_rows jsonb := crm_sync._rows(p_table_name, array[p_row_id]);
 begin
-    -- No row, no columns to compare, or the same values: nothing was mended. As text: a record may hold 42 as "42".
+    -- No row, no columns to compare, or the same values: nothing was mended. As text: a record may hold 42 as "42". The ledger
+    -- is asked after the row was read: who has mended it since, and was captured, is seen.
     if v_rows -> 0 is not null and exists (
         select from jsonb_each_text(p_told) as told where v_rows -> 0 ->> told.key is distinct from told.value
-    ) then
+    ) and crm_sync._last_is_dead(p_table_name, p_row_id, p_route) then
         perform crm_sync._recapture(p_table_name, 'UPDATE', '[]', v_rows, array[p_route]);
     end if;
 exception when others then
@@ -57,8 +72,12 @@ $$;
 
 comment on function crm_sync._recapture_mended(bigint[]) is
     'Fires routes with a transition again for rows that no longer are as their dead delivery told them.';
-comment on function crm_sync._recapture_if_changed(text, text, text, jsonb) is 'Fires a route for a row if one of these values has changed and its condition holds; never raises.';
+comment on function crm_sync._look_for_mended(timestamptz) is
+    'The same for what went dead within a day. Scheduled by start(), every ten minutes. Safe to repeat: what it fires is the row''s last delivery then.';
+comment on function crm_sync._recapture_if_changed(text, text, text, jsonb) is
+    'Fires a route for a row if one of these values has changed, its last delivery is dead, and its condition holds; never raises.';
 comment on function crm_sync._pick(jsonb, text[]) is 'The fields of a record that are named in the list.';
 
-revoke all on function crm_sync._recapture_mended(bigint[]), crm_sync._recapture_if_changed(text, text, text, jsonb),
+revoke all on function crm_sync._recapture_mended(bigint[]), crm_sync._look_for_mended(timestamptz),
+    crm_sync._recapture_if_changed(text, text, text, jsonb),
     crm_sync._pick(jsonb, text[]) from public;

@@ -9,7 +9,8 @@ as $$
 begin
     return query
     values ('crm_sync_tick', p_every, crm_sync._tick_command()),
-           ('crm_sync_wake', '*/10 * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync._wake_forgotten_keys();')),
+           ('crm_sync_wake', '*/10 * * * *', crm_sync._under_read_committed(
+               'crm_sync', 'perform crm_sync._wake_forgotten_keys(); perform crm_sync._look_for_mended();')),
            ('crm_sync_alert', '* * * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.alert();')),
            ('crm_sync_purge', '17 * * * *', crm_sync._purge_command()),
            ('crm_sync_repair', '43 4 * * *', crm_sync._under_read_committed('crm_sync', 'perform crm_sync.repair_missing();'));
